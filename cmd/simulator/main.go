@@ -1,0 +1,33 @@
+// Command simulator plays a distribution grid against a broker: meters, gateways, faults and load.
+//
+// Every subcommand is a file of its own; this one lists them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Flood floodCommand `cmd:"" help:"Publish as fast as a broker takes it, or at a rate, and count the acknowledgements."`
+}
+
+func main() {
+	var c commands
+	parsed := kong.Parse(&c, kong.Name("simulator"), kong.UsageOnError(),
+		kong.Description("Plays a distribution grid: meters and gateways over MQTT, faults, load."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "simulator:", err)
+		os.Exit(1)
+	}
+}
