@@ -61,3 +61,11 @@ type Device struct {
 	Gateway   DeviceID
 	FirstSeen time.Time // when it was registered or first heard
 }
+
+// Standing is what the registry knows of a device that matters when it speaks.
+type Standing struct {
+	Kind  DeviceKind
+	State DeviceState
+	// OwnSecret: the device has credentials of its own, so it speaks for itself and no gateway may.
+	OwnSecret bool
+}

@@ -1,0 +1,43 @@
+package timeseries
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"lastgasp/headend"
+)
+
+// SQLSTATE codes the store decides on; PostgreSQL manual, appendix A.
+const (
+	codeUniqueViolation = "23505"
+	codeCheckViolation  = "23514" // "no partition of relation found for row" comes as this
+	codeSerialization   = "40001"
+	codeDeadlock        = "40P01"
+	classDataException  = "22"
+	classIntegrity      = "23"
+	classProgramLimit   = "54"
+	classInternal       = "XX"
+)
+
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// classify makes a *headend.DataFault of errors that the same rows would meet again. Internal errors
+// count among them: one row that trips a bug in the server must not hold up its neighbours.
+func classify(err error) error {
+	code := sqlState(err)
+	if len(code) != 5 {
+		return err
+	}
+	switch code[:2] {
+	case classDataException, classIntegrity, classProgramLimit, classInternal:
+		return &headend.DataFault{Cause: err}
+	}
+	return err
+}

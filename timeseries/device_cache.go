@@ -1,0 +1,171 @@
+package timeseries
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"lastgasp/headend"
+)
+
+// registered is what the store keeps in memory of a device.
+type registered struct {
+	number        int32
+	standing      headend.Standing
+	salt          []byte
+	hash          []byte
+	installations []installed
+}
+
+// installed is an installation in the store's own numbers; times as µs since 2000.
+type installed struct {
+	usagePoint int32
+	from, to   int64
+}
+
+// assigned tells whether a usage point had the device at the time.
+func (r registered) assigned(at int64) bool {
+	for _, i := range r.installations {
+		if i.from <= at && at < i.to {
+			return true
+		}
+	}
+	return false
+}
+
+// deviceCache is the registry's index by id. It holds every device: 400,000 take some 60 MB.
+type deviceCache struct {
+	mu         sync.RWMutex
+	byID       map[headend.DeviceID]registered
+	unassigned int
+	maxNew     int
+}
+
+func (c *deviceCache) get(id headend.DeviceID) (registered, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	d, ok := c.byID[id]
+	return d, ok
+}
+
+// ErrCredentials says that a device is unknown, retired, has no secret, or gave the wrong one. It does
+// not say which: that is for the log of refused connections, not for who is knocking.
+var ErrCredentials = errors.New("unknown device or wrong password")
+
+// Authenticate checks the password of a device and returns its standing, or ErrCredentials.
+func (s *Store) Authenticate(id headend.DeviceID, password []byte) (headend.Standing, error) {
+	d, ok := s.devices.get(id)
+	if !ok || d.hash == nil || d.standing.State == headend.DeviceRetired {
+		return headend.Standing{}, ErrCredentials
+	}
+	if subtle.ConstantTimeCompare(hashSecret(d.salt, password), d.hash) != 1 {
+		return headend.Standing{}, ErrCredentials
+	}
+	return d.standing, nil
+}
+
+// hashSecret is SHA-256 of salt and password. Device passwords are long random strings (at least 16
+// characters), so a slow hash would add nothing but a way to stall the broker in a reconnect storm.
+func hashSecret(salt, password []byte) []byte {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(password)
+	return h.Sum(nil)
+}
+
+// Reload reads the registry's index again, after an import by another process.
+func (s *Store) Reload(ctx context.Context) error {
+	byID, byNumber, err := s.loadDevices(ctx, sqlDeviceAll)
+	if err != nil {
+		return err
+	}
+	rows, err := s.pool.Query(ctx, sqlInstallationAll)
+	if err != nil {
+		return fmt.Errorf("load installations: %w", err)
+	}
+	var device, usagePoint int32
+	var from, to instant
+	_, err = pgx.ForEachRow(rows, []any{&device, &usagePoint, &from, &to}, func() error {
+		id := byNumber[device]
+		d := byID[id]
+		d.installations = append(d.installations, installed{usagePoint: usagePoint, from: int64(from), to: int64(to)})
+		byID[id] = d
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load installations: %w", err)
+	}
+	unassigned := 0
+	for _, d := range byID {
+		if d.standing.State == headend.DeviceUnassigned {
+			unassigned++
+		}
+	}
+	s.devices.mu.Lock()
+	defer s.devices.mu.Unlock()
+	s.devices.byID, s.devices.unassigned = byID, unassigned
+	return nil
+}
+
+func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]registered, map[int32]headend.DeviceID, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load devices: %w", err)
+	}
+	byID, byNumber := map[headend.DeviceID]registered{}, map[int32]headend.DeviceID{}
+	var d registered
+	var id headend.DeviceID
+	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &d.standing.Kind, &d.standing.State, &d.salt, &d.hash}, func() error {
+		d.standing.OwnSecret = d.hash != nil
+		byID[id] = d
+		byNumber[d.number] = id
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("load devices: %w", err)
+	}
+	return byID, byNumber, nil
+}
+
+// register makes sure that every device named has a row, as unassigned where it is new, and puts them
+// into the cache. It returns how many it made; ids beyond the limit of unassigned devices are left
+// out.
+func (s *Store) register(ctx context.Context, unknown map[headend.DeviceID]headend.DeviceKind) (int, error) {
+	c := &s.devices
+	c.mu.RLock()
+	room := c.maxNew - c.unassigned
+	c.mu.RUnlock()
+	var ids, kinds []string
+	for id, kind := range unknown {
+		ids, kinds = append(ids, string(id)), append(kinds, string(kind))
+	}
+	made := 0
+	if room > 0 {
+		most := min(room, len(ids))
+		tag, err := s.pool.Exec(ctx, sqlDeviceRegister, ids[:most], kinds[:most], "mqtt")
+		if err != nil {
+			return 0, classify(fmt.Errorf("register devices: %w", err))
+		}
+		made = int(tag.RowsAffected())
+	}
+	found, _, err := s.loadDevices(ctx, sqlDeviceByIDs, ids)
+	if err != nil {
+		return 0, classify(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, d := range found {
+		if _, there := c.byID[id]; !there {
+			c.byID[id] = d
+			if d.standing.State == headend.DeviceUnassigned {
+				c.unassigned++
+			}
+		}
+	}
+	return made, nil
+}

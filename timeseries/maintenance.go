@@ -1,0 +1,86 @@
+package timeseries
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Run keeps the store in order until ctx ends: partitions made two months ahead, roll-ups settled, the
+// registry's index read again when an import says so. A fault is logged and tried again; it never ends
+// the process.
+func (s *Store) Run(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		s.listen(ctx, changed)
+	}()
+	defer func() { <-listening }()
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	s.maintain(ctx, time.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+			if err := s.Reload(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("registry not read again", slog.Any("error", err))
+			}
+		case now := <-tick.C:
+			s.maintain(ctx, now)
+		}
+	}
+}
+
+// maintain does what is due. The time decides only which months come next.
+func (s *Store) maintain(ctx context.Context, now time.Time) {
+	if s.engine != Postgres {
+		return // the server's own policies compress, refresh and drop
+	}
+	month := now.UTC().Year()*12 + int(now.UTC().Month()) - 1
+	if err := s.makePartitions(ctx, map[int]bool{month: true, month + 1: true, month + 2: true}); err != nil && ctx.Err() == nil {
+		s.log.Error("partitions not made ahead", slog.Any("error", err))
+	}
+	if err := s.Settle(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("roll-ups not settled", slog.Any("error", err))
+	}
+}
+
+// listen waits for imports by other processes (NOTIFY registry) and passes each on.
+func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
+	for ctx.Err() == nil {
+		if err := s.listenOnce(ctx, changed); err != nil && ctx.Err() == nil {
+			s.log.Warn("not listening for imports, trying again", slog.Any("error", withoutSecret(err)))
+			select {
+			case <-time.After(5 * time.Second):
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { // a listening connection must not go back to the pool
+		if err := conn.Hijack().Close(context.WithoutCancel(ctx)); err != nil {
+			s.log.Debug("close listening connection", slog.Any("error", err))
+		}
+	}()
+	if _, err := conn.Exec(ctx, "LISTEN registry"); err != nil {
+		return err
+	}
+	for {
+		select { // first for what was imported while nobody listened; one waiting is enough
+		case changed <- struct{}{}:
+		default:
+		}
+		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,1 @@
+INSERT INTO rollup_change (hour) SELECT unnest($1::timestamptz[])

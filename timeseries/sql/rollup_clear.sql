@@ -1,0 +1,1 @@
+DELETE FROM reading_hour_settled WHERE bucket = $1
