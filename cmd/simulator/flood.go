@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 // floodCommand is `simulator flood`.
 type floodCommand struct {
 	Broker      string        `default:"tcp://127.0.0.1:1883" help:"Broker, tcp://host:port or tls://host:port."`
-	Connections int           `short:"c" default:"4" help:"Connections."`
-	Meters      int           `short:"m" default:"10000" help:"Meters, shared by the connections."`
+	Grid        string        `type:"existingdir" help:"Folder with a grid's CSV files: log in as its gateways and speak for its meters."`
+	Connections int           `short:"c" default:"4" help:"Connections; with --grid, how many of its gateways and own-speaking meters (0: all)."`
+	Meters      int           `short:"m" default:"10000" help:"Meters, shared by the connections. Not with --grid."`
 	PerMessage  int           `default:"1" help:"Readings in a message; above 1 the connections are gateways."`
 	Gateways    bool          `help:"Connections are gateways even with one reading a message."`
 	Messages    int64         `short:"n" help:"Stop after this many messages in all."`
@@ -26,8 +28,8 @@ type floodCommand struct {
 	Window      int           `default:"500" help:"Unacknowledged messages for each connection."`
 	Base        time.Time     `help:"Time of the first reading (RFC 3339). Default 2026-01-01T00:00:00Z."`
 	Interval    time.Duration `default:"30m" help:"From one reading of a meter to its next."`
-	Username    string        `help:"User name of every connection."`
-	Password    string        `help:"Password of every connection." env:"LASTGASP_FLOOD_PASSWORD"`
+	Username    string        `help:"User name of every connection. Not with --grid."`
+	Password    string        `help:"Password of every connection. Not with --grid." env:"LASTGASP_FLOOD_PASSWORD"`
 	Acked       string        `type:"path" help:"Write every acknowledged reading to this CSV file: device,time."`
 }
 
@@ -62,6 +64,20 @@ func (f *floodCommand) Run(ctx context.Context) error {
 
 // senders are the grid's gateways or made-up connections.
 func (f *floodCommand) senders() ([]simulator.FloodSender, error) {
+	if f.Grid != "" {
+		grid, err := simulator.Load(f.Grid, simulator.GridSpec{})
+		if err != nil {
+			return nil, err
+		}
+		senders := grid.Senders()
+		if f.PerMessage > 1 { // meters that speak for themselves cannot fill such a message
+			senders = slices.DeleteFunc(senders, func(s simulator.FloodSender) bool { return s.Gateway == "" })
+		}
+		if f.Connections > 0 && f.Connections < len(senders) {
+			senders = senders[:f.Connections]
+		}
+		return senders, nil
+	}
 	senders := simulator.FloodSenders(f.Connections, f.Meters, f.Gateways || f.PerMessage > 1)
 	for i := range senders {
 		senders[i].Username, senders[i].Password = f.Username, f.Password

@@ -15,7 +15,8 @@ import (
 )
 
 type commands struct {
-	Flood floodCommand `cmd:"" help:"Publish as fast as a broker takes it, or at a rate, and count the acknowledgements."`
+	Generate generateCommand `cmd:"" help:"Write a grid of any size as the CSV files that headend import takes."`
+	Flood    floodCommand    `cmd:"" help:"Publish as fast as a broker takes it, or at a rate, and count the acknowledgements."`
 }
 
 func main() {
