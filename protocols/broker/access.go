@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"lastgasp/headend"
+)
+
+// ErrDenied is what Access returns for a credential that is wrong, expired or of a retired device. Any
+// other error means that nobody can tell just now, and the client is told to come again.
+var ErrDenied = errors.New("access denied")
+
+// Access knows the devices' credentials.
+type Access interface {
+	// Authenticate tells who is at the other end. It may block, for at most Config.ConnectTimeout; a
+	// few calls are in flight at once, the others wait.
+	Authenticate(ctx context.Context, login Login) (Identity, error)
+}
+
+// Login is what a client says of itself when it connects.
+type Login struct {
+	ClientID   string
+	Username   string
+	Password   []byte
+	CommonName string // of the client certificate, which was verified; "" without one
+	Remote     string // host:port
+}
+
+// Identity is whom a credential stands for. Patterns are MQTT topic filters in which {device} stands
+// for the device's id: "spBv1.0/plant/+/{device}/#".
+type Identity struct {
+	Device    headend.DeviceID
+	Gateway   bool     // may deliver readings of other devices below its own topics
+	Publish   []string // patterns allowed beside ami/v1/{device}/#
+	Subscribe []string
+}
+
+// grant says by what right a topic may be used.
+type grant uint8
+
+const (
+	grantNone    grant = iota + 1
+	grantOwn           // below ami/v1/{device}/
+	grantPattern       // by a pattern of the credential
+)
+
+// rights is an Identity made ready for many checks.
+type rights struct {
+	device    headend.DeviceID
+	gateway   bool
+	own       string // "ami/v1/{device}/", "" when the id cannot stand in a native topic
+	publish   [][]string
+	subscribe [][]string
+}
+
+func newRights(id Identity) (*rights, error) {
+	if err := id.Device.Validate(); err != nil {
+		return nil, err
+	}
+	r := &rights{device: id.Device, gateway: id.Gateway}
+	// An id with a / would reach below the topics of the device named by its first part.
+	if !strings.Contains(string(id.Device), "/") {
+		r.own = "ami/v1/" + string(id.Device) + "/"
+	}
+	var err error
+	if r.publish, err = patterns(id.Publish, id.Device); err != nil {
+		return nil, err
+	}
+	r.subscribe, err = patterns(id.Subscribe, id.Device)
+	return r, err
+}
+
+func patterns(filters []string, device headend.DeviceID) ([][]string, error) {
+	var out [][]string
+	for _, f := range filters {
+		levels := strings.Split(strings.ReplaceAll(f, "{device}", string(device)), "/")
+		for i, level := range levels {
+			if level == "#" && i != len(levels)-1 || len(level) > 1 && strings.ContainsAny(level, "+#") {
+				return nil, fmt.Errorf("topic pattern %q of device %s is no MQTT filter", f, device)
+			}
+		}
+		out = append(out, levels)
+	}
+	return out, nil
+}
+
+// mayPublish tells by what right a topic, which has no wildcard, may be published to.
+func (r *rights) mayPublish(topic string) grant {
+	if r.own != "" && len(topic) > len(r.own) && topic[:len(r.own)] == r.own {
+		return grantOwn
+	}
+	if covered(r.publish, topic) {
+		return grantPattern
+	}
+	return grantNone
+}
+
+// maySubscribe tells whether everything a filter can match is the device's to read.
+func (r *rights) maySubscribe(filter string) bool {
+	if r.own != "" && len(filter) > len(r.own) && filter[:len(r.own)] == r.own {
+		return true
+	}
+	return covered(r.subscribe, filter)
+}
+
+func covered(patterns [][]string, filter string) bool {
+	if len(patterns) == 0 || filter == "" || filter[0] == '$' {
+		return false // a pattern's wildcard never reaches $SYS or $share [MQTT-4.7.2-1]
+	}
+	levels := strings.Split(filter, "/")
+	for _, p := range patterns {
+		if covers(p, levels) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers tells whether pattern matches every topic that filter matches.
+func covers(pattern, filter []string) bool {
+	for i, p := range pattern {
+		if p == "#" {
+			return true
+		}
+		if i >= len(filter) || filter[i] == "#" {
+			return false
+		}
+		if p != "+" && p != filter[i] {
+			return false
+		}
+	}
+	return len(pattern) == len(filter)
+}
