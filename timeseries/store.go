@@ -212,3 +212,16 @@ func (s *Store) Standing(id headend.DeviceID) (headend.Standing, bool) {
 	d, ok := s.devices.get(id)
 	return d.standing, ok
 }
+
+// Scalar runs a query that gives one text and returns it: for checks from outside, such as tests and
+// verifiers that count what is stored.
+func (s *Store) Scalar(ctx context.Context, sql string, args ...any) (string, error) {
+	var text *string
+	if err := s.pool.QueryRow(ctx, sql, args...).Scan(&text); err != nil {
+		return "", fmt.Errorf("query: %w", err)
+	}
+	if text == nil {
+		return "", nil
+	}
+	return *text, nil
+}
