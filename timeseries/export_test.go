@@ -1,6 +1,27 @@
 package timeseries
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"lastgasp/headend"
+)
 
 // Pool lets tests look at the tables.
 func Pool(s *Store) *pgxpool.Pool { return s.pool }
+
+// Wire is what Append would stream for the batches, and the statement it belongs to.
+func Wire(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) ([]byte, string) {
+	p := &pivot{}
+	p.reset()
+	if err := s.fill(ctx, p, batches); err != nil {
+		t.Fatal(err)
+	}
+	union := uint64(0)
+	for i := range p.rows {
+		union |= p.rows[i].mask
+	}
+	return p.encodeRows(p.rows, union), copyReading(union)
+}
