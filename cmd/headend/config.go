@@ -1,0 +1,138 @@
+package main
+
+import (
+	"time"
+
+	"lastgasp/protocols/broker"
+	"lastgasp/protocols/mqtt"
+)
+
+// Config is all that can be set, one field a key: `database.url` in the file, LASTGASP_DATABASE_URL in the
+// environment, --set database.url=... on the command line; the later of these three wins. The doc tags are
+// what `headend config` and docs/configuration.md say of a key.
+type Config struct {
+	Zone     string            `koanf:"zone" doc:"IANA name of the zone in which days and months are cut; fixed when the database is made"`
+	Database DatabaseConfig    `koanf:"database" doc:"where readings and the registry are kept"`
+	Ingest   IngestConfig      `koanf:"ingest" doc:"what is checked before a reading is stored, and how commits are grouped"`
+	Broker   BrokerConfig      `koanf:"broker" doc:"the embedded MQTT broker: devices connect to the head-end itself"`
+	MQTT     []MQTTConfig      `koanf:"mqtt" doc:"the utility's own MQTT brokers, an entry each"`
+	Codecs   mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
+	HTTP     HTTPConfig        `koanf:"http" doc:"the API"`
+	Log      LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
+}
+
+// DatabaseConfig says which database is used.
+type DatabaseConfig struct {
+	URL              string        `koanf:"url" secret:"url" doc:"postgres://user:password@host:5432/database; empty: a private PostgreSQL in private_dir; DATABASE_URL is read too"`
+	URLFile          string        `koanf:"url_file" doc:"file with the url, mode 0600"`
+	Engine           string        `koanf:"engine" oneof:"auto timescale postgres" doc:"auto, timescale or postgres; fixed when the database is made"`
+	PrivateDir       string        `koanf:"private_dir" doc:"folder of the private PostgreSQL"`
+	PrivatePort      int           `koanf:"private_port" max:"65535" doc:"its port on 127.0.0.1; 0: a free one"`
+	Chunk            time.Duration `koanf:"chunk" min:"1h" doc:"length of a hypertable's chunk when the database is made"`
+	Connections      int           `koanf:"connections" min:"4" max:"1000" doc:"most connections at once"`
+	StatementTimeout time.Duration `koanf:"statement_timeout" min:"1s" doc:"longest a question of the API may keep the database busy"`
+	MaxUnassigned    int           `koanf:"max_unassigned" doc:"most unknown devices that are registered by themselves and wait for a usage point"`
+}
+
+// IngestConfig bounds what is stored.
+type IngestConfig struct {
+	MaxAge     time.Duration `koanf:"max_age" min:"1h" doc:"a reading older than this goes to quarantine"`
+	MaxAhead   time.Duration `koanf:"max_ahead" min:"1s" doc:"a reading this far in the future goes to quarantine"`
+	DoubtAhead time.Duration `koanf:"doubt_ahead" min:"1s" doc:"a reading this far in the future is stored as one of a doubtful clock"`
+	Group      int           `koanf:"group" min:"1" doc:"readings and events at which a commit takes no more"`
+	Committers int           `koanf:"committers" min:"1" max:"64" doc:"commits under way at once"`
+}
+
+// BrokerConfig is the embedded broker, with a switch.
+type BrokerConfig struct {
+	Enabled       bool     `koanf:"enabled" doc:"false: no device connects here"`
+	Publish       []string `koanf:"publish" doc:"topic filters a device may publish to beside ami/v1/{device}/#; {device} stands for its id"`
+	broker.Config `koanf:",squash"`
+}
+
+// MQTTConfig is one external broker.
+type MQTTConfig struct {
+	Name         string    `koanf:"name" doc:"what this broker is called in logs and /readyz"`
+	URL          string    `koanf:"url" doc:"tcp://host:1883 or ssl://host:8883"`
+	ClientID     string    `koanf:"client_id" doc:"must stay the same over restarts: the broker keeps messages for it; several connections add -1, -2, ..."`
+	Username     string    `koanf:"username" doc:"name at the broker"`
+	Password     string    `koanf:"password" secret:"all" doc:"password at the broker"`
+	PasswordFile string    `koanf:"password_file" doc:"file with the password, mode 0600"`
+	Connections  int       `koanf:"connections" min:"1" max:"64" doc:"connections at once; more than one needs share"`
+	Share        string    `koanf:"share" doc:"name of the shared subscription ($share/NAME/...), for brokers that have them"`
+	Insecure     bool      `koanf:"insecure" doc:"true: a password may travel without TLS beyond this machine"`
+	TLS          ClientTLS `koanf:"tls" doc:"for ssl://"`
+}
+
+// ClientTLS is what a client needs for TLS.
+type ClientTLS struct {
+	CA          string `koanf:"ca" doc:"PEM file of the authority that signed the broker's certificate; empty: the system's"`
+	Certificate string `koanf:"certificate" doc:"PEM file of our certificate, where the broker asks for one"`
+	Key         string `koanf:"key" doc:"PEM file of its key, mode 0600"`
+}
+
+// HTTPConfig is the API's listener.
+type HTTPConfig struct {
+	Listen   string    `koanf:"listen" doc:"host:port; empty: no API"`
+	Insecure bool      `koanf:"insecure" doc:"true: may be reached from other machines without TLS"`
+	TLS      ServerTLS `koanf:"tls" doc:"certificate and key; both or neither"`
+}
+
+// ServerTLS is what a server needs for TLS.
+type ServerTLS struct {
+	Certificate string `koanf:"certificate" doc:"PEM file, chain included"`
+	Key         string `koanf:"key" doc:"PEM file, mode 0600"`
+}
+
+// LogConfig says how much is said and in what form.
+type LogConfig struct {
+	Level  string `koanf:"level" oneof:"debug info warn error" doc:"debug, info, warn or error"`
+	Format string `koanf:"format" oneof:"text json" doc:"text or json"`
+}
+
+// Defaults is the configuration of a file with nothing in it.
+func Defaults() Config {
+	return Config{
+		Zone: "Asia/Ho_Chi_Minh",
+		Database: DatabaseConfig{
+			Engine:           "auto",
+			PrivateDir:       "./var/postgres",
+			Chunk:            24 * time.Hour,
+			Connections:      16,
+			StatementTimeout: 30 * time.Second,
+			MaxUnassigned:    100_000,
+		},
+		Ingest: IngestConfig{
+			MaxAge:     730 * 24 * time.Hour, // meters bring back two years of their memory after an exchange of modems
+			MaxAhead:   24 * time.Hour,
+			DoubtAhead: 5 * time.Minute,
+			Group:      100_000,
+			Committers: 2,
+		},
+		Broker: BrokerConfig{Enabled: true, Config: broker.Config{
+			Listen:          "127.0.0.1:1883",
+			MaxConnections:  100_000,
+			ConnectRate:     2_000,
+			ConnectTimeout:  20 * time.Second,
+			WriteTimeout:    10 * time.Second,
+			StopTimeout:     20 * time.Second,
+			SessionExpiry:   24 * time.Hour,
+			MaxPacketBytes:  256 << 10,
+			MaxBufferBytes:  64 << 20,
+			InFlight:        1024,
+			BatchMessages:   4096,
+			BatchBytes:      4 << 20,
+			BatchDelay:      2 * time.Millisecond,
+			Accepts:         3,
+			SessionsADevice: 4,
+			Subscriptions:   32,
+			ForeignTopics:   1,
+		}},
+		Codecs: mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
+		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
+		Log:    LogConfig{Level: "info", Format: "text"},
+	}
+}
+
+// defaultMQTT is an entry of mqtt with nothing in it.
+func defaultMQTT() MQTTConfig { return MQTTConfig{Connections: 1} }

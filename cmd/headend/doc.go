@@ -1,0 +1,15 @@
+// Command headend is the head-end of Lastgasp: it takes in what meters and feeder devices say, stores it,
+// and answers for it over HTTP.
+//
+//	headend serve                          everything, until a signal
+//	headend import usage-points FILE.csv   the registry, from files
+//	headend migrate                        the database's schema, without starting anything
+//	headend config                         the effective configuration, secrets masked
+//
+// One file is one subcommand; main.go lists them. Configuration is one YAML file, the environment over
+// it and flags over that (config.go is the table of keys). This is the only package that knows all the
+// others: it joins what the stages declare they need with what the store and the drivers offer.
+//
+// Exit status: 0 done, 1 it could not be done (one error on standard error: what, where, what to do),
+// 2 refused lines in an import, 64 the command line itself is wrong.
+package main

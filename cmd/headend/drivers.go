@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lastgasp/headend"
+	"lastgasp/protocols"
+	"lastgasp/protocols/broker"
+	"lastgasp/protocols/mqtt"
+	"lastgasp/timeseries"
+)
+
+// drivers are the protocols of this head-end, and the decoder quarantined messages are replayed through.
+type drivers struct {
+	named  []namedDriver
+	router *mqtt.Router
+}
+
+type namedDriver struct {
+	name   string
+	driver protocols.Driver
+	ready  func() error // nil while devices can be heard; a nil func is always ready
+}
+
+// newDrivers makes a driver for each section of the configuration that speaks with devices.
+func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer, log *slog.Logger) (*drivers, error) {
+	router, err := mqtt.NewRouter(c.codecs())
+	if err != nil {
+		return nil, fmt.Errorf("codecs: %w", err)
+	}
+	d := &drivers{router: router}
+	if c.Broker.Enabled {
+		b, err := broker.New(c.Broker.Config, router, &deviceAccess{store: store, publish: c.Broker.Publish},
+			broker.WithLogger(log.With("part", "broker")), broker.WithRegisterer(metrics))
+		if err != nil {
+			return nil, err
+		}
+		d.named = append(d.named, namedDriver{"broker", b, startedOr(b.Started(), "the embedded broker does not listen yet")})
+	}
+	return d, nil
+}
+
+// startedOr is ready once a channel is closed.
+func startedOr(started <-chan struct{}, why string) func() error {
+	return func() error {
+		select {
+		case <-started:
+			return nil
+		default:
+			return errors.New(why)
+		}
+	}
+}
+
+// stages are the drivers, each bringing what it hears to the sink.
+func (d *drivers) stages(sink protocols.Sink) []stage {
+	var stages []stage
+	for _, n := range d.named {
+		stages = append(stages, stage{n.name, func(ctx context.Context) error { return n.driver.Run(ctx, sink) }})
+	}
+	return stages
+}
+
+// deviceAccess lets devices of the registry into the broker.
+type deviceAccess struct {
+	store   *timeseries.Store
+	publish []string
+}
+
+// Authenticate takes the user name as the device's id, or the client id where there is none. A verified
+// client certificate names the device by its common name and needs no password.
+func (a *deviceAccess) Authenticate(_ context.Context, login broker.Login) (broker.Identity, error) {
+	id := headend.DeviceID(login.Username)
+	if id == "" {
+		id = headend.DeviceID(login.ClientID)
+	}
+	standing, err := a.standing(&id, login)
+	if err != nil {
+		return broker.Identity{}, err
+	}
+	return broker.Identity{Device: id, Gateway: standing.Kind == headend.KindGateway, Publish: a.publish}, nil
+}
+
+func (a *deviceAccess) standing(id *headend.DeviceID, login broker.Login) (headend.Standing, error) {
+	if login.CommonName != "" {
+		*id = headend.DeviceID(login.CommonName)
+		standing, known := a.store.Standing(*id)
+		if !known || standing.State == headend.DeviceRetired {
+			return standing, fmt.Errorf("certificate of %s: %w", *id, broker.ErrDenied)
+		}
+		return standing, nil
+	}
+	standing, err := a.store.Authenticate(*id, login.Password)
+	if errors.Is(err, timeseries.ErrCredentials) {
+		return standing, fmt.Errorf("%s: %w", *id, broker.ErrDenied)
+	}
+	return standing, err
+}

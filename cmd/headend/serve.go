@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"lastgasp/headend/ingest"
+)
+
+// serveCommand is `headend serve`.
+type serveCommand struct{}
+
+// Run is the parts list of the head-end. The stages stand in the order of the data; they stop in that
+// order too, so that what a driver has taken in is stored before the store closes.
+func (c *serveCommand) Run(p *program) error {
+	config, err := p.config()
+	if err != nil {
+		return err
+	}
+	log := p.logger(config.Log)
+	slog.SetDefault(log)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	database, err := openDatabase(p.ctx, config, log, p.stderr)
+	if err != nil {
+		return err
+	}
+	ingest := ingest.New(database.Store, ingest.Options{
+		Limits:     ingest.Limits{MaxAge: config.Ingest.MaxAge, MaxAhead: config.Ingest.MaxAhead, DoubtAhead: config.Ingest.DoubtAhead},
+		Committers: config.Ingest.Committers,
+		Group:      config.Ingest.Group,
+		Registry:   metrics,
+		Log:        log,
+	})
+	drivers, err := newDrivers(config, database.Store, metrics, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+	web, err := newWeb(config, database.Store, ingest, drivers, metrics, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+
+	err = runStages(p.ctx, log,
+		append(drivers.stages(ingest), web...),
+		[]stage{{"ingest", ingest.Run}},
+		[]stage{{"store", database.Store.Run}},
+	)
+	return errors.Join(err, database.Close())
+}

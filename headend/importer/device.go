@@ -1,0 +1,58 @@
+package importer
+
+import (
+	"io"
+	"iter"
+	"unicode/utf8"
+
+	"lastgasp/headend"
+)
+
+var deviceColumns = []string{"id", "kind", "protocol", "address", "profile", "gateway", "usage_point", "password", "from", "to"}
+
+// Devices reads a file of devices and where they are installed.
+func Devices(r io.Reader, format Format) iter.Seq2[headend.Line[headend.DeviceRow], error] {
+	return read(r, format, deviceColumns, func(f *fields) headend.DeviceRow {
+		row := headend.DeviceRow{
+			Device: headend.Device{
+				ID:       f.deviceID(0),
+				Kind:     headend.DeviceKind(f.oneOf(1, string(headend.KindMeter), string(headend.KindGateway), string(headend.KindRTU))),
+				Protocol: f.protocol(2),
+				Address:  f.text(3, maxText),
+				Profile:  f.text(4, maxText),
+			},
+			UsagePoint: f.optionalID(6),
+			Password:   f.password(7),
+		}
+		if f.values[5] != "" {
+			row.Device.Gateway = f.deviceID(5)
+		}
+		if row.UsagePoint != "" && row.Device.Kind != headend.KindMeter {
+			f.refuse("a %s measures no usage point; usage_point is for meters", row.Device.Kind)
+		}
+		row.From, row.To = f.validity(8)
+		return row
+	})
+}
+
+func (f *fields) protocol(i int) string {
+	if f.values[i] == "" || f.format.Protocols == nil {
+		return f.text(i, maxText)
+	}
+	return f.oneOf(i, f.format.Protocols...)
+}
+
+// password is never repeated in a message.
+func (f *fields) password(i int) string {
+	value := f.values[i]
+	switch n := utf8.RuneCountInString(value); {
+	case value == "":
+	case !utf8.ValidString(value):
+		f.refuse("%s is not UTF-8", f.columns[i])
+	case n < minPassword:
+		f.refuse("%s has %d characters, at least %d are needed", f.columns[i], n, minPassword)
+	case len(value) > maxPassword:
+		f.refuse("%s has %d bytes, at most %d are allowed", f.columns[i], len(value), maxPassword)
+	}
+	return value
+}
