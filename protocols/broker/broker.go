@@ -70,6 +70,7 @@ func WithRegisterer(r prometheus.Registerer) Option { return func(o *options) { 
 // New makes a broker that is not yet listening. It returns an error for an unusable configuration or
 // an unreadable certificate.
 func New(config Config, decoder protocols.Decoder, access Access, opts ...Option) (*Broker, error) {
+	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
@@ -77,11 +78,8 @@ func New(config Config, decoder protocols.Decoder, access Access, opts ...Option
 	for _, f := range opts {
 		f(&o)
 	}
-	b := &Broker{config: config.withDefaults(), decoder: decoder, access: access, log: o.log,
+	b := &Broker{config: config, decoder: decoder, access: access, log: o.log,
 		conns: map[*conn]struct{}{}, started: make(chan struct{}), stopping: make(chan struct{})}
-	if b.config.MaxPacketBytes > b.config.MaxBufferBytes {
-		return nil, fmt.Errorf("broker: max_packet_bytes %d above max_buffer_bytes %d", b.config.MaxPacketBytes, b.config.MaxBufferBytes)
-	}
 	var err error
 	if b.tls, err = config.TLS.config(); err != nil {
 		return nil, err

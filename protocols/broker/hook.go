@@ -95,14 +95,17 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
 
 // OnSessionEstablish takes the will out of mochi's hands, settles that of a connection about to be
 // taken over before the new one is accepted, and bounds the sessions a device may leave behind.
-func (h *hook) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
+func (h *hook) OnSessionEstablish(cl *mqtt.Client, pk packets.Packet) {
 	c := cl.Net.Conn.(*conn)
 	if old, ok := h.b.server.Clients.Get(cl.ID); ok && old.Net.Conn != nil {
-		if w := old.Net.Conn.(*conn).takeWill(); w != nil {
+		// A delayed will is void when its session goes on in time [MQTT-3.1.3-9].
+		if w := old.Net.Conn.(*conn).takeWill(); w != nil && (w.delay == 0 || pk.Connect.Clean) {
 			h.b.storeWill(c.ctx, w)
 		}
 	}
-	h.b.delayed.drop(cl.ID)
+	if w := h.b.delayed.drop(cl.ID); w != nil && pk.Connect.Clean {
+		h.b.storeWill(c.ctx, w)
+	}
 	p := &cl.Properties
 	persistent := p.ProtocolVersion < 5 && !p.Clean || p.ProtocolVersion == 5 && p.Props.SessionExpiryInterval > 0
 	if persistent && !h.b.sessions.claim(c, h.b.config.SessionsADevice) {

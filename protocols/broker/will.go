@@ -70,11 +70,13 @@ func (d *delayedWills) add(session string, w *will, due time.Time) {
 	d.at[session] = delayedWill{w, due}
 }
 
-// drop forgets the will of a session whose client is back in time.
-func (d *delayedWills) drop(session string) {
+// drop takes out the will of a session whose client is back in time; nil when there is none.
+func (d *delayedWills) drop(session string) *will {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	w := d.at[session].will
 	delete(d.at, session)
+	return w
 }
 
 // due takes out the wills whose time has come.
