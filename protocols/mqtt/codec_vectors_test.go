@@ -84,6 +84,7 @@ var vectorCases = []vectorCase{
 	{name: "21-shelly-3em-gen1-topics", bindings: mappingBinding("shellies/#", "shelly_gen1")},
 	{name: "23-esphome-topics", bindings: mappingBinding("meterbox/#", "esphome"), status: []headend.EventType{headend.EventOnline}},
 	{name: "50-ekz-single-datapoint-json", bindings: mappingBinding("", "datapoint")},
+	{name: "58-senml-relative-time-no-base", bindings: []Binding{{Filter: "senml/#", Codec: "senml"}}},
 	{name: "60-neuron-values-format", bindings: mappingBinding("", "neuron")},
 }
 
@@ -176,7 +177,7 @@ func compareVector(t *testing.T, v vector, c vectorCase, out protocols.Decoded) 
 		}
 		at, quality := expectedTime(t, v, c, r.Time)
 		if r.RelativeTime != nil {
-			at, quality = mustTime(t, received).Add(time.Duration(*r.RelativeTime)*time.Second), 0
+			at, quality = mustTime(t, received).Add(time.Duration(*r.RelativeTime)*time.Second), headend.QualityReceivedTime
 		}
 		if r.Historical {
 			quality |= headend.QualityHistorical

@@ -26,6 +26,9 @@ var jsonStates = sync.Pool{New: func() any { return new(jsonState) }}
 // errTooDeep says a JSON text nests deeper than the limit.
 var errTooDeep = errors.New("too deep")
 
+// errTooMany says a message has more parts than one message may have.
+var errTooMany = errors.New("too many")
+
 // parse reads one JSON text. Depth is checked before the recursive parser sees it.
 func (s *jsonState) parse(text []byte, depth int) (*fastjson.Value, error) {
 	if err := checkDepth(text, depth); err != nil {
@@ -64,7 +67,7 @@ func checkDepth(text []byte, most int) error {
 
 // refusalOf says how a JSON text that cannot be parsed is refused.
 func refusalOf(err error) (headend.Reason, string) {
-	if errors.Is(err, errTooDeep) {
+	if errors.Is(err, errTooDeep) || errors.Is(err, errTooMany) {
 		return headend.ReasonTooLarge, err.Error()
 	}
 	return headend.ReasonMalformed, clip(strconv.QuoteToASCII(clip(err.Error())))

@@ -78,9 +78,11 @@ type subscriber interface {
 
 // codecs is the table of payload formats: one line a file.
 var codecs = map[string]func(Binding, settings) (codec, error){
-	"native":  newNative,
-	"p1":      newP1,
-	"mapping": newMapping,
+	"native":    newNative,
+	"sparkplug": newSparkplug,
+	"senml":     newSenML,
+	"p1":        newP1,
+	"mapping":   newMapping,
 }
 
 // Router is the Decoder of MQTT messages: it finds the codec a topic is bound to.
