@@ -34,7 +34,8 @@ type Broker struct {
 	server    *mqtt.Server
 	queue     *queue
 	listeners []*listener
-	budget    *semaphore.Weighted // bytes of read buffers
+	budget    *semaphore.Weighted // bytes of read buffers for packets longer than baseBuffer
+	floods    *semaphore.Weighted // the same for clients that send much
 	logins    *semaphore.Weighted // calls of Authenticate
 	failures  failures
 	sessions  sessions
@@ -84,7 +85,8 @@ func New(config Config, decoder protocols.Decoder, access Access, opts ...Option
 	if b.tls, err = config.TLS.config(); err != nil {
 		return nil, err
 	}
-	b.budget = semaphore.NewWeighted(int64(b.config.MaxBufferBytes) + 64)
+	half := int64(b.config.MaxBufferBytes / 2)
+	b.budget, b.floods = semaphore.NewWeighted(half), semaphore.NewWeighted(half)
 	b.logins = semaphore.NewWeighted(int64(4 * runtime.GOMAXPROCS(0)))
 	b.queue = newQueue(b.config.BatchMessages, b.config.BatchBytes, b.config.BatchDelay)
 	b.metrics = newMetrics(b.queue)
@@ -105,7 +107,7 @@ func (b *Broker) newServer() (*mqtt.Server, error) {
 	c.ReceiveMaximum = uint16(b.config.InFlight)
 	c.MaximumSessionExpiryInterval = uint32(b.config.SessionExpiry / time.Second)
 	c.MaximumMessageExpiryInterval = int64(b.config.SessionExpiry / time.Second)
-	c.MaximumPacketSize = uint32(b.config.MaxPacketBytes + 8)
+	c.MaximumPacketSize = uint32(b.config.MaxPacketBytes + maxHeader)
 	c.TopicAliasMaximum = 0
 	c.SharedSubAvailable = 0
 	s := mqtt.New(&mqtt.Options{Capabilities: c, InlineClient: true,

@@ -89,8 +89,8 @@ func (c Config) validate() error {
 	if c.InFlight > 65535 {
 		return fmt.Errorf("broker: in_flight %d, at most 65535 packet ids exist", c.InFlight)
 	}
-	if c.MaxPacketBytes > c.MaxBufferBytes {
-		return fmt.Errorf("broker: max_packet_bytes %d above max_buffer_bytes %d", c.MaxPacketBytes, c.MaxBufferBytes)
+	if most := max(2*(c.MaxPacketBytes+maxHeader), 2*floodBuffer); most > c.MaxBufferBytes {
+		return fmt.Errorf("broker: max_buffer_bytes %d, at least %d is needed for packets of %d bytes", c.MaxBufferBytes, most, c.MaxPacketBytes)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -19,6 +21,7 @@ const (
 	connectBytes  = 16 << 10 // most bytes of a packet before the client is known
 	putMessages   = 256      // most messages handed to the queue at a time
 	pendingBytes  = 256 << 10
+	maxHeader     = 5 // of a packet
 	knownTopics   = 4
 	keptOutBuffer = 512 // of an idle connection
 )
@@ -45,8 +48,11 @@ type conn struct {
 	// Of the reading goroutine, in which mochi's connect hooks run too.
 	buf       []byte // buf[r:w] is read and not yet dealt with
 	r, w      int
-	pass      int   // bytes at r that belong to mochi
-	extra     int64 // bytes of buf taken from the broker's budget
+	pass      int // bytes at r that belong to mochi
+	base      []byte
+	flooding  bool  // buf is a large one because the client sends much, not because one packet is large
+	extra     int64 // bytes of buf taken from a budget of the broker
+	extraFrom *semaphore.Weighted
 	keepAlive time.Duration
 	armed     time.Time // the read deadline that is set
 	partial   time.Time // since when the packet at r is incomplete; zero when it is not
@@ -81,7 +87,8 @@ type knownTopic struct {
 }
 
 func newConn(b *Broker, listener string, nc net.Conn) *conn {
-	c := &conn{Conn: nc, b: b, listener: listener, buf: make([]byte, baseBuffer)}
+	c := &conn{Conn: nc, b: b, listener: listener, base: make([]byte, baseBuffer)}
+	c.buf = c.base
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
@@ -435,11 +442,14 @@ func (c *conn) expired() error {
 }
 
 // space makes room behind w. The buffer grows as far as the packet at r needs and the broker's budget
-// allows, and falls back to its first size when it is empty and was hardly used.
+// allows.
 func (c *conn) space(need int) error {
 	have := c.w - c.r
 	if have == 0 {
 		c.r, c.w = 0, 0
+		if c.extra > 0 && !c.flooding {
+			c.shrink() // a large packet is done
+		}
 	}
 	if c.r > 0 && (c.w == len(c.buf) || need > len(c.buf)-c.r) {
 		copy(c.buf, c.buf[c.r:c.w])
@@ -448,63 +458,84 @@ func (c *conn) space(need int) error {
 	if c.w < len(c.buf) {
 		return nil
 	}
-	// Packets for mochi are passed on piece by piece and need no room as a whole.
-	size := max(2*len(c.buf), min(need, floodBuffer))
-	return c.resize(min(size, c.b.config.MaxPacketBytes+8))
+	// Packets for mochi are passed on piece by piece and need no room as a whole, so this one is a
+	// PUBLISH longer than the buffer.
+	size := floodBuffer
+	if len(c.buf) >= floodBuffer {
+		size = min(2*len(c.buf), c.b.config.MaxPacketBytes+maxHeader)
+	}
+	return c.grow(size)
 }
 
 // adapt gives a client that fills its buffer a larger one, and takes it back when it does not.
 func (c *conn) adapt(n int) {
 	switch {
-	case c.w == len(c.buf) && len(c.buf) < floodBuffer:
-		c.resizeIfFree(floodBuffer)
-	case len(c.buf) > baseBuffer && n < baseBuffer/2 && c.w-c.r <= baseBuffer:
+	case c.w == len(c.buf) && len(c.buf) == baseBuffer:
+		if c.b.floods.TryAcquire(floodBuffer) {
+			c.replace(floodBuffer, c.b.floods)
+			c.flooding = true
+		}
+	case c.flooding && n < baseBuffer/2 && c.w-c.r <= baseBuffer:
 		c.shrink()
 	}
 }
 
-func (c *conn) resizeIfFree(size int) {
-	if c.b.budget.TryAcquire(int64(size)) {
-		c.replace(size, int64(size))
+// grow waits for the budget: packets that are being received leave it within ConnectTimeout.
+func (c *conn) grow(size int) error {
+	if !c.b.budget.TryAcquire(int64(size)) {
+		ctx, cancel := context.WithTimeout(c.ctx, c.b.config.ConnectTimeout)
+		defer cancel()
+		if err := c.b.budget.Acquire(ctx, int64(size)); err != nil {
+			return errMemory
+		}
 	}
-}
-
-// resize waits for the budget: packets that are being received leave it within ConnectTimeout.
-func (c *conn) resize(size int) error {
-	if c.b.budget.TryAcquire(int64(size)) {
-		c.replace(size, int64(size))
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.b.config.ConnectTimeout)
-	defer cancel()
-	if err := c.b.budget.Acquire(ctx, int64(size)); err != nil {
-		return errMemory
-	}
-	c.replace(size, int64(size))
+	c.replace(size, c.b.budget)
+	c.flooding = false
 	return nil
 }
 
-func (c *conn) shrink() { c.replace(baseBuffer, 0) }
-
-func (c *conn) replace(size int, extra int64) {
-	buf := make([]byte, size)
-	c.w = copy(buf, c.buf[c.r:c.w])
+// replace moves what is unread to a buffer of another size, for which from was asked already.
+func (c *conn) replace(size int, from *semaphore.Weighted) {
+	buf := c.base
+	switch size {
+	case baseBuffer:
+	case floodBuffer:
+		buf = floodBuffers.Get().(*[floodBuffer]byte)[:]
+	default:
+		buf = make([]byte, size)
+	}
+	old := c.buf
+	c.w = copy(buf, old[c.r:c.w])
 	c.r = 0
 	c.buf = buf
-	if c.extra > 0 {
-		c.b.budget.Release(c.extra)
+	c.giveBack(old)
+	if from != nil {
+		c.extra, c.extraFrom = int64(size), from
 	}
-	c.extra = extra
 }
 
-// release gives the buffer back once nobody reads any more.
-func (c *conn) release() {
-	c.buf, c.r, c.w = nil, 0, 0
+func (c *conn) shrink() {
+	c.replace(baseBuffer, nil)
+	c.flooding = false
+}
+
+func (c *conn) giveBack(old []byte) {
+	if len(old) == floodBuffer {
+		floodBuffers.Put((*[floodBuffer]byte)(old))
+	}
 	if c.extra > 0 {
-		c.b.budget.Release(c.extra)
-		c.extra = 0
+		c.extraFrom.Release(c.extra)
+		c.extra, c.extraFrom = 0, nil
 	}
 }
+
+// release gives the buffers back once nobody reads any more.
+func (c *conn) release() {
+	c.giveBack(c.buf)
+	c.buf, c.base, c.pubs, c.r, c.w = nil, nil, nil, 0, 0
+}
+
+var floodBuffers = sync.Pool{New: func() any { return new([floodBuffer]byte) }}
 
 // Close ends the connection and everybody who waits on it.
 func (c *conn) Close() error {
