@@ -217,7 +217,7 @@ func (c p1) telegram(body, raw []byte, out *output) bool {
 	for _, l := range lines {
 		t.line(l)
 	}
-	if !out.deliver(headend.Batch{Device: device, Raw: raw, Readings: t.readings, Events: t.events}) {
+	if !out.deliver(headend.Batch{Device: device, Raw: raw, Readings: t.readings.believed(), Events: t.events}) {
 		return false
 	}
 	if t.refusal == nil {
@@ -315,7 +315,7 @@ type p1Telegram struct {
 	at       time.Time
 	quality  headend.Quality
 	stale    bool // retained and without a clock: only lines with a time of their own count
-	readings []headend.Reading
+	readings distinct
 	events   []headend.Event
 	refusal  *headend.Refusal
 }
@@ -375,16 +375,7 @@ func (t *p1Telegram) reading(info quantityInfo, text string, at time.Time, quali
 	if err != nil {
 		return err
 	}
-	for _, r := range t.readings {
-		if r.Quantity == info.quantity && r.Time.Equal(at) {
-			if r.Value == v {
-				return nil
-			}
-			return fmt.Errorf("%s is given twice, %s before", info.quantity, r.Value)
-		}
-	}
-	t.readings = append(t.readings, headend.Reading{Time: at, Quantity: info.quantity, Value: v, Quality: quality})
-	return nil
+	return t.readings.add(headend.Reading{Time: at, Quantity: info.quantity, Value: v, Quality: quality})
 }
 
 // timed adds a value with a time of its own: (time)(value).

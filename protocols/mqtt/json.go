@@ -77,7 +77,7 @@ func refusalOf(err error) (headend.Reason, string) {
 // they were sent as, so that a broken one is refused alone. It stops when yield returns false, and
 // returns an error when the array has no end.
 func eachItem(text []byte, yield func(item []byte) bool) error {
-	text = bytes.TrimSpace(text)
+	text = trim(text)
 	if len(text) == 0 || text[0] != '[' {
 		yield(text)
 		return nil
@@ -94,7 +94,7 @@ func eachItem(text []byte, yield func(item []byte) bool) error {
 		case c == '{' || c == '[':
 			depth++
 		case c == ',' && depth == 1:
-			if !yield(bytes.TrimSpace(text[start:i])) {
+			if !yield(trim(text[start:i])) {
 				return nil
 			}
 			start = i + 1
@@ -106,13 +106,21 @@ func eachItem(text []byte, yield func(item []byte) bool) error {
 			if i != len(text)-1 || c != ']' {
 				return errors.New("characters after the end of the array")
 			}
-			if last := bytes.TrimSpace(text[start:i]); len(last) > 0 || start > 1 {
+			if last := trim(text[start:i]); len(last) > 0 || start > 1 {
 				yield(last)
 			}
 			return nil
 		}
 	}
 	return errors.New("array without an end")
+}
+
+// trim is bytes.TrimSpace, but of blanks it leaves a slice and not nil: a refusal shows what it is of.
+func trim(text []byte) []byte {
+	if t := bytes.TrimSpace(text); t != nil {
+		return t
+	}
+	return text[:0]
 }
 
 // validText tells whether a payload is UTF-8, as JSON must be.
