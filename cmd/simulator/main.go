@@ -9,19 +9,24 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"lastgasp/simulator"
 )
 
 type commands struct {
+	Run      runCommand      `cmd:"" help:"Play a scenario: meters, gateways and faults, in real time."`
+	Replay   replayCommand   `cmd:"" help:"Publish recorded readings from CSV files."`
 	Generate generateCommand `cmd:"" help:"Write a grid of any size as the CSV files that headend import takes."`
 	Flood    floodCommand    `cmd:"" help:"Publish as fast as a broker takes it, or at a rate, and count the acknowledgements."`
 }
 
 func main() {
 	var c commands
-	parsed := kong.Parse(&c, kong.Name("simulator"), kong.UsageOnError(),
+	parsed := kong.Parse(&c, kong.Name("simulator"), kong.ShortUsageOnError(), kong.Vars{"scenarios": strings.Join(simulator.ScenarioNames(), ", ")},
 		kong.Description("Plays a distribution grid: meters and gateways over MQTT, faults, load."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

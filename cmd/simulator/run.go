@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"lastgasp/simulator"
+)
+
+// runCommand is `simulator run`.
+type runCommand struct {
+	Scenario string        `arg:"" default:"district" help:"Built-in scenario (${scenarios}) or a YAML file."`
+	Broker   string        `default:"tcp://127.0.0.1:1883" help:"Broker, tcp://host:port or tls://host:port."`
+	Grid     string        `type:"existingpath" help:"Folder with a grid's CSV files, or a topology.json; instead of the scenario's grid."`
+	Seed     uint64        `help:"Instead of the scenario's."`
+	Speed    float64       `help:"Simulated seconds in a second, instead of the scenario's. Never ahead of the real clock."`
+	Start    string        `help:"RFC 3339, or before now as in -6h, instead of the scenario's."`
+	Length   time.Duration `help:"Stop after so much simulated time."`
+	Truth    string        `type:"path" help:"Write what is true to this file, NDJSON."`
+	WriteCSV string        `name:"write-grid" type:"path" help:"Also write the grid's CSV files into this folder before starting."`
+	Verbose  bool          `short:"v" help:"Log every connection that fails."`
+}
+
+// Run is called by kong.
+func (c *runCommand) Run(ctx context.Context) (err error) {
+	scenario, err := c.scenario()
+	if err != nil {
+		return err
+	}
+	spec, err := scenario.Spec()
+	if err != nil {
+		return err
+	}
+	var grid *simulator.Grid
+	if c.Grid != "" {
+		grid, err = simulator.Load(c.Grid, spec)
+	} else {
+		grid, err = simulator.Generate(spec, scenario.Seed)
+	}
+	if err != nil {
+		return err
+	}
+	if c.WriteCSV != "" {
+		if err := grid.WriteCSV(c.WriteCSV); err != nil {
+			return err
+		}
+	}
+	if err := simulator.Probe(ctx, c.Broker); err != nil {
+		return err
+	}
+	var options simulator.Options
+	if c.Truth != "" {
+		file, err := os.Create(c.Truth)
+		if err != nil {
+			return err
+		}
+		truth := simulator.NewFileTruth(file)
+		defer func() { err = errors.Join(err, truth.Flush(), file.Close()) }()
+		options.Truth = truth
+	}
+	return c.play(ctx, grid, scenario, options)
+}
+
+// scenario is the named one with the flags over it.
+func (c *runCommand) scenario() (simulator.Scenario, error) {
+	s, err := simulator.LoadScenario(c.Scenario)
+	if err != nil {
+		return s, err
+	}
+	if c.Seed != 0 {
+		s.Seed = c.Seed
+	}
+	if c.Speed > 0 {
+		s.Speed = c.Speed
+	}
+	if c.Start != "" {
+		s.Start = c.Start
+	}
+	if c.Length > 0 {
+		s.Length = simulator.Span{From: c.Length, To: c.Length}
+	}
+	return s, nil
+}
+
+// late gives the face a way to the simulation's accounts, which exist only once both are made.
+type late struct{ simulator.Face }
+
+// play runs the face and the simulation until the end of the scenario or of ctx.
+func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario simulator.Scenario, options simulator.Options) error {
+	face := new(late)
+	simulation, err := simulator.New(grid, scenario, face, options)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if c.Verbose {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: c.Broker, Log: log}, simulation.Accounts())
+	face.Face = mqtt
+	connections, hangUp := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the last messages
+	defer hangUp()
+	var group sync.WaitGroup
+	var faceErr error
+	group.Go(func() { faceErr = mqtt.Run(connections) })
+	fmt.Printf("%s: %s\n%d usage points, %d connections to %s. Ctrl-C stops.\n", scenario.Name, scenario.About, len(grid.Points),
+		len(simulation.Accounts()), c.Broker)
+	line := newStatus(time.Second, func() string { return runStatus(simulation, mqtt) })
+	err = simulation.Run(ctx)
+	line.stop()
+	rest, cancel := context.WithTimeout(connections, 5*time.Second)
+	defer cancel()
+	if drained := mqtt.Drain(rest); drained != nil {
+		fmt.Fprintln(os.Stderr, "simulator:", drained)
+	}
+	hangUp()
+	group.Wait()
+	fmt.Println(runStatus(simulation, mqtt))
+	return errors.Join(err, faceErr)
+}
+
+func runStatus(simulation *simulator.Simulation, mqtt *simulator.MQTT) string {
+	now, counts, broken := simulation.Status()
+	m := mqtt.Counts()
+	parts := []string{
+		now.In(simulator.Saigon).Format("15:04:05"),
+		fmt.Sprintf("%d of %d customers supplied", counts.Points-counts.Off, counts.Points),
+		fmt.Sprintf("%d readings, %d events", counts.Readings, counts.Events),
+		fmt.Sprintf("%d messages acknowledged, %d waiting", m.Acknowledged, m.Waiting),
+	}
+	if m.Dropped > 0 {
+		parts = append(parts, fmt.Sprintf("%d dropped", m.Dropped))
+	}
+	if m.Connected == 0 {
+		parts = append(parts, "not connected")
+	}
+	if broken != "" {
+		parts = append(parts, broken)
+	}
+	return strings.Join(parts, " · ")
+}

@@ -1,0 +1,251 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lastgasp/headend"
+)
+
+// FaultKind is what can go wrong.
+type FaultKind string
+
+// Kinds of faults.
+const (
+	FaultOutage      FaultKind = "outage"       // all phases at a node, for everyone below
+	FaultPhaseLost   FaultKind = "phase_lost"   // one phase at a node
+	FaultMomentary   FaultKind = "momentary"    // outages at a node, one after the other, as a recloser makes them
+	FaultGatewayLost FaultKind = "gateway_lost" // a gateway's link to the broker; supply is as before
+)
+
+var faultKinds = []FaultKind{FaultOutage, FaultPhaseLost, FaultMomentary, FaultGatewayLost}
+
+// Places a scenario may name beside ids: a kind of which one is drawn.
+const (
+	placeLateral  = "lateral"  // a switch at a transformer's branch
+	placeRecloser = "recloser" // a switch in the trunk
+	placeGateway  = "gateway"
+)
+
+// fault is one that lasts.
+type fault struct {
+	Damage
+	node   int32          // None for a gateway's
+	lost   headend.Phases // which phases are gone below node
+	healed []int32        // nodes below that are back already
+}
+
+// covers tells whether a point at the node is without the fault's phases.
+func (f *fault) covers(g *Grid, node int32) bool {
+	if !g.Upstream(f.node, node) {
+		return false
+	}
+	return !slices.ContainsFunc(f.healed, func(h int32) bool { return g.Upstream(h, node) })
+}
+
+// plan puts a timeline entry on the agenda.
+func (s *Simulation) plan(in *Incident, number int) error {
+	key := mix2(s.scenario.Seed^0x696e636964, uint64(number))
+	if in.At != nil {
+		s.agenda.put(s.start.Add(in.At.draw(key)), func(now time.Time) error { return s.strike(in, mix(key), now) })
+		return nil
+	}
+	var again func(time.Time) error
+	again = func(now time.Time) error {
+		key = mix(key)
+		s.agenda.put(now.Add(in.Every.draw(mix(key^1))), again)
+		return s.strike(in, mix(key^2), now)
+	}
+	s.agenda.put(s.start.Add(in.After.draw(key)).Add(in.Every.draw(mix(key))), again)
+	return nil
+}
+
+// places lists where an incident can strike: nodes, or gateways.
+func (s *Simulation) places(where string, below int32) (nodes []int32, gateway bool) {
+	g := s.grid
+	if where == placeGateway {
+		for i := range g.Gateways {
+			nodes = append(nodes, int32(i))
+		}
+		return nodes, true
+	}
+	for i, gw := range g.Gateways {
+		if string(gw.ID) == where {
+			return []int32{int32(i)}, true
+		}
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		match := n.ID == where || n.Kind == where
+		if n.Kind == NodeSwitch && (where == placeLateral || where == placeRecloser) {
+			trunk := slices.ContainsFunc(g.children[i], func(c int32) bool { return g.Nodes[c].Kind != NodeTransformer })
+			match = trunk == (where == placeRecloser)
+		}
+		if match && (below == None || int32(i) != below && g.Upstream(below, int32(i))) && g.supplies(int32(i)) {
+			nodes = append(nodes, int32(i))
+		}
+	}
+	return nodes, false
+}
+
+// supplies tells whether there is any usage point below.
+func (g *Grid) supplies(node int32) bool {
+	return g.points[node][1] > g.points[node][0] || slices.ContainsFunc(g.children[node], g.supplies)
+}
+
+// strike begins an incident at one or more places.
+func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
+	all, gateway := s.places(in.Where, None)
+	if gateway != (in.Fault == FaultGatewayLost) {
+		return fmt.Errorf("fault %s cannot strike %q", in.Fault, in.Where)
+	}
+	d := draw(key)
+	for range in.Spread {
+		// A place that is out already is passed over, so that faults of a demonstration can be told apart.
+		free := slices.DeleteFunc(slices.Clone(all), func(n int32) bool { return s.struck(n, gateway) })
+		if len(free) == 0 {
+			if len(all) == 0 {
+				return fmt.Errorf("the grid has no %q to strike", in.Where)
+			}
+			return nil
+		}
+		place := free[d.below(len(free))]
+		if gateway {
+			s.loseGateway(place, in.For, d.next(), now)
+			continue
+		}
+		if err := s.begin(in, place, d.next(), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// struck tells whether a fault lasts at, above or below the node, or at the gateway.
+func (s *Simulation) struck(place int32, gateway bool) bool {
+	return slices.ContainsFunc(s.faults, func(f *fault) bool {
+		if gateway {
+			return f.Kind == FaultGatewayLost && f.Where == string(s.grid.Gateways[place].ID)
+		}
+		return f.node != None && (s.grid.Upstream(f.node, place) || s.grid.Upstream(place, f.node))
+	})
+}
+
+func (s *Simulation) newFault(kind FaultKind, where string, now time.Time) *fault {
+	s.faultCount++
+	return &fault{Damage: Damage{ID: fmt.Sprintf("F%04d", s.faultCount), Kind: kind, Where: where, Start: now}, node: None}
+}
+
+// begin makes a node fault and plans its end, its steps and its further shots.
+func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) error {
+	f := s.newFault(in.Fault, s.grid.Nodes[node].ID, now)
+	f.node, f.lost, f.Points = node, allPhases, s.grid.Count(node)
+	if in.Fault == FaultPhaseLost {
+		f.lost = headend.L1 << (mix(key^3) % 3)
+		if in.Phase != "" {
+			var err error
+			if f.lost, err = parsePhases(in.Phase); err != nil {
+				return err
+			}
+		}
+	}
+	s.faults = append(s.faults, f)
+	if err := s.resupply(node, f.ID, now); err != nil {
+		return err
+	}
+	for i, step := range in.Steps {
+		s.agenda.put(now.Add(step.After.draw(mix(key+uint64(i)))), func(now time.Time) error { return s.heal(f, step.Where, mix(key^uint64(i)), now) })
+	}
+	length := in.For.draw(mix(key ^ 4))
+	if in.Fault == FaultMomentary {
+		length = max(length, time.Second)
+	}
+	if length == 0 {
+		return nil
+	}
+	shots := in.Shots
+	s.agenda.put(now.Add(length), func(now time.Time) error {
+		if err := s.end(f, now); err != nil || in.Fault != FaultMomentary || shots <= 1 {
+			return err
+		}
+		further := *in
+		further.Shots = shots - 1
+		s.agenda.put(now.Add(in.Gap.draw(mix(key^5))), func(now time.Time) error { return s.begin(&further, node, mix(key^6), now) })
+		return nil
+	})
+	return nil
+}
+
+// heal brings a part of an outage back.
+func (s *Simulation) heal(f *fault, where string, key uint64, now time.Time) error {
+	if !slices.Contains(s.faults, f) {
+		return nil
+	}
+	parts, _ := s.places(where, f.node)
+	parts = slices.DeleteFunc(parts, func(n int32) bool { return !f.covers(s.grid, n) })
+	if len(parts) == 0 {
+		return nil // this place has no such part
+	}
+	node := parts[key%uint64(len(parts))]
+	f.healed = append(f.healed, node)
+	return s.resupply(node, f.ID, now)
+}
+
+// end takes a fault away.
+func (s *Simulation) end(f *fault, now time.Time) error {
+	s.faults = slices.DeleteFunc(s.faults, func(other *fault) bool { return other == f })
+	f.End = now
+	if err := s.truth.Damaged(f.Damage); err != nil {
+		return err
+	}
+	return s.resupply(f.node, f.ID, now)
+}
+
+// lost is which phases the active faults take from the node.
+func (s *Simulation) lost(node int32) headend.Phases {
+	var lost headend.Phases
+	for _, f := range s.faults {
+		if f.node != None && f.covers(s.grid, node) {
+			lost |= f.lost
+		}
+	}
+	return lost
+}
+
+// resupply works out anew who has supply below the node.
+func (s *Simulation) resupply(node int32, cause string, now time.Time) error {
+	if s.grid.points[node][1] > s.grid.points[node][0] {
+		lost := s.lost(node)
+		for p := s.grid.points[node][0]; p < s.grid.points[node][1]; p++ {
+			if err := s.meters[p].supply(s, p, lost, cause, now); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range s.gateways {
+		if s.grid.Gateways[i].Node == node {
+			s.gateways[i].supply(s, int32(i), s.lost(node) != allPhases, now)
+		}
+	}
+	for _, child := range s.grid.children[node] {
+		if err := s.resupply(child, cause, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open describes the faults that last, longest first, for a status line.
+func (s *Simulation) openFaults(now time.Time) string {
+	var list []string
+	for i, f := range s.faults {
+		if i == 3 {
+			list = append(list, fmt.Sprintf("and %d more", len(s.faults)-3))
+			break
+		}
+		list = append(list, fmt.Sprintf("%s at %s for %v", strings.ReplaceAll(string(f.Kind), "_", " "), f.Where, now.Sub(f.Start).Truncate(time.Second)))
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,384 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"lastgasp/headend"
+)
+
+// Account is a device that logs in to a broker: a gateway, or a meter that speaks for itself.
+type Account struct {
+	ID       headend.DeviceID
+	Password string
+}
+
+// Face carries messages of accounts into the world. The number of an account is its place in
+// Simulation.Accounts.
+type Face interface {
+	// Publish takes a message over and returns at once, or blocks while the account's queue is full if the
+	// face is made so. It fails only when ctx ends.
+	Publish(ctx context.Context, account int, topic string, payload []byte) error
+	// Link says whether the account's device has power and reach. While it is down messages wait.
+	Link(account int, up bool)
+}
+
+// sender is an account in a simulation.
+type sender struct {
+	Account
+	gateway int32   // None for a meter that speaks for itself
+	points  []int32 // whose meters it speaks for
+	dead    bool    // has no power
+	cut     int     // faults that cut its link
+	spread  time.Duration
+}
+
+// reachable tells whether a message handed over now can go out now.
+func (x *sender) reachable() bool { return !x.dead && x.cut == 0 }
+
+// Simulation plays one scenario on one grid.
+type Simulation struct {
+	grid     *Grid
+	scenario Scenario
+	start    time.Time
+	truth    Truth
+	face     Face
+	unpaced  bool
+
+	ctx        context.Context // of Run, for what the agenda does
+	mu         sync.Mutex      // held while an entry of the agenda runs
+	agenda     agenda
+	now        time.Time
+	meters     []meter
+	gateways   []gateway
+	senders    []sender
+	faults     []*fault
+	faultCount int
+	counts     Counts
+	buffer     []byte
+}
+
+// Counts is what a simulation has done so far.
+type Counts struct {
+	Meters   int // usage points with a meter
+	Points   int
+	Off      int // usage points without any supply now
+	Readings int // measured
+	Lost     int // of them, never left the meter
+	Late     int
+	Events   int // attempts to tell of one
+}
+
+// Options are what a scenario does not say.
+type Options struct {
+	Truth   Truth // nil: nobody is told
+	Unpaced bool  // do not wait for the clock: as fast as the face takes the messages
+	Now     time.Time
+}
+
+// New makes a simulation of the scenario on the grid; it starts nothing. It returns an error where the
+// scenario names what the grid does not have.
+func New(grid *Grid, scenario Scenario, face Face, options Options) (*Simulation, error) {
+	if options.Now.IsZero() {
+		options.Now = time.Now()
+	}
+	start, err := scenario.start(options.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulation{grid: grid, scenario: scenario, start: start, now: start, truth: options.Truth, face: face, unpaced: options.Unpaced}
+	if s.truth == nil {
+		s.truth = nobody{}
+	}
+	s.makeSenders()
+	s.gateways = make([]gateway, len(grid.Gateways))
+	for i := range s.gateways {
+		s.gateways[i].seq = s.firstSeq()
+	}
+	s.meters = make([]meter, len(grid.Points))
+	for i := range s.meters {
+		s.meters[i] = s.newMeter(int32(i))
+	}
+	for number, x := range s.senders {
+		for _, p := range x.points {
+			s.meters[p].sender = int32(number)
+		}
+		s.counts.Meters += len(x.points)
+	}
+	s.counts.Points = len(grid.Points)
+	for i := range s.scenario.Timeline {
+		in := &s.scenario.Timeline[i]
+		if places, gateway := s.places(in.Where, None); len(places) == 0 || gateway != (in.Fault == FaultGatewayLost) {
+			return nil, fmt.Errorf("timeline entry %d: the grid has no %q that %s can strike", i+1, in.Where, in.Fault)
+		}
+		if err := s.plan(in, i); err != nil {
+			return nil, err
+		}
+	}
+	interval := scenario.Interval.From
+	s.agenda.put(start.Truncate(interval).Add(interval), s.round)
+	return s, nil
+}
+
+// makeSenders lists the gateways in the grid's order, then the meters that speak for themselves.
+func (s *Simulation) makeSenders() {
+	for i, g := range s.grid.Gateways {
+		s.senders = append(s.senders, sender{Account: Account{g.ID, g.Password}, gateway: int32(i)})
+	}
+	for i := range s.grid.Points {
+		switch p := &s.grid.Points[i]; {
+		case p.Meter == "":
+		case p.Gateway != None:
+			s.senders[p.Gateway].points = append(s.senders[p.Gateway].points, int32(i))
+		default:
+			s.senders = append(s.senders, sender{Account: Account{p.Meter, p.Password}, gateway: None, points: []int32{int32(i)}})
+		}
+	}
+	collect := min(s.scenario.Interval.From*3/10, 5*time.Minute) // how long gateways take to collect a round
+	for i := range s.senders {
+		s.senders[i].spread = time.Duration(unit(mixText(s.scenario.Seed, string(s.senders[i].ID))) * float64(collect)).Truncate(time.Millisecond)
+	}
+}
+
+// Accounts lists who logs in.
+func (s *Simulation) Accounts() []Account {
+	list := make([]Account, len(s.senders))
+	for i := range s.senders {
+		list[i] = s.senders[i].Account
+	}
+	return list
+}
+
+// Start is when the simulation begins.
+func (s *Simulation) Start() time.Time { return s.start }
+
+// Run plays until the scenario's length is over, which returns nil, or ctx ends, which returns nil too.
+// It returns the error of a truth or face that fails. What is still open is told to the truth at the end.
+func (s *Simulation) Run(ctx context.Context) error {
+	s.ctx = ctx
+	begin := time.Now()
+	end := time.Time{}
+	if length := s.scenario.Length.From; length > 0 {
+		end = s.start.Add(length)
+	}
+	var err error
+	for err == nil && s.agenda.Len() > 0 {
+		at := s.agenda.entries[0].at
+		if !end.IsZero() && at.After(end) {
+			s.wait(ctx, begin, end)
+			break
+		}
+		if s.wait(ctx, begin, at) != nil {
+			break
+		}
+		s.mu.Lock()
+		s.now = at
+		err = s.agenda.next().do(at)
+		s.mu.Unlock()
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	return errors.Join(err, s.close())
+}
+
+// wait returns when the simulated time is due: Speed times as fast as the clock, and never ahead of it.
+func (s *Simulation) wait(ctx context.Context, begin, at time.Time) error {
+	if s.unpaced {
+		return ctx.Err()
+	}
+	due := begin.Add(time.Duration(float64(at.Sub(s.start)) / s.scenario.Speed))
+	if at.After(due) {
+		due = at
+	}
+	if d := time.Until(due); d > 0 {
+		wait(ctx, d)
+	}
+	return ctx.Err()
+}
+
+// close tells the truth what lasts.
+func (s *Simulation) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.meters {
+		if m := &s.meters[i]; m.missing != 0 {
+			err := s.truth.Interrupted(Interruption{UsagePoint: s.grid.Points[i].ID, Start: m.lostAt, Lost: m.missing, Fault: m.cause})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for _, f := range s.faults {
+		if err := s.truth.Damaged(f.Damage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Status is the counts and, in words, what is broken.
+func (s *Simulation) Status() (now time.Time, counts Counts, broken string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.counts, s.openFaults(s.now)
+}
+
+func (s *Simulation) countOff(was, is bool) {
+	switch {
+	case is && !was:
+		s.counts.Off++
+	case was && !is:
+		s.counts.Off--
+	}
+}
+
+// link changes a sender's state and tells the face where its link changed by that.
+func (s *Simulation) link(number int32, change func(*sender)) {
+	x := &s.senders[number]
+	before := x.reachable()
+	change(x)
+	if after := x.reachable(); after != before {
+		s.face.Link(int(number), after)
+	}
+}
+
+// mostInMessage is how many readings a gateway puts into a message.
+const mostInMessage = 100
+
+// round takes the readings of every meter at one time and plans their way.
+func (s *Simulation) round(now time.Time) error {
+	s.agenda.put(now.Add(s.scenario.Interval.From), s.round)
+	for number := range s.senders {
+		if err := s.collect(int32(number), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect takes one sender's readings.
+func (s *Simulation) collect(number int32, now time.Time) error {
+	x := &s.senders[number]
+	b := s.buffer[:0]
+	count := 0
+	var m Measurement
+	for _, p := range x.points {
+		if !s.measure(p, now, &m) {
+			continue
+		}
+		key := mix2(s.meters[p].demand.seed^s.scenario.Seed, uint64(now.Unix()))
+		fate := s.fate(key)
+		s.counts.Readings++
+		if err := s.truth.Reading(&m, fate); err != nil {
+			return err
+		}
+		switch fate {
+		case FateLost:
+			s.counts.Lost++
+		case FateLate:
+			s.counts.Late++
+			s.transmit(number, x.appendReading(nil, &m), now.Add(x.spread+s.scenario.Channel.LateUpTo.draw(mix(key^2))))
+		default:
+			b = append(b, ',')
+			b = x.appendReading(b, &m)
+			if count++; count == mostInMessage {
+				s.send(number, b, now)
+				b, count = b[:0], 0
+			}
+		}
+	}
+	if count > 0 {
+		s.send(number, b, now)
+	}
+	s.buffer = b
+	return nil
+}
+
+// fate draws what the channel does to a reading.
+func (s *Simulation) fate(key uint64) Fate {
+	switch u := unit(mix(key ^ 1)); {
+	case u < s.scenario.Channel.Loss:
+		return FateLost
+	case u < s.scenario.Channel.Loss+s.scenario.Channel.Late:
+		return FateLate
+	}
+	return FateSent
+}
+
+// appendReading appends one reading as the native format has it.
+func (x *sender) appendReading(b []byte, m *Measurement) []byte {
+	b = append(b, '{')
+	if x.gateway != None {
+		b = append(append(append(b, `"device":"`...), m.Meter...), `",`...)
+	}
+	b = append(b, `"time":"`...)
+	b = m.Time.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `","values":`...)
+	return append(m.appendValues(b), '}')
+}
+
+// send plans a message of readings: ",{...},{...}" becomes an array, or the object of a meter that speaks
+// for itself.
+func (s *Simulation) send(number int32, objects []byte, now time.Time) {
+	x := &s.senders[number]
+	payload := append([]byte(nil), objects...)
+	if x.gateway != None {
+		payload[0] = '['
+		payload = append(payload, ']')
+	} else {
+		payload = payload[1:]
+	}
+	key := mix2(mixText(s.scenario.Seed, string(x.ID)), uint64(now.UnixNano())^uint64(len(objects)))
+	at := now.Add(x.spread)
+	if unit(mix(key)) < s.scenario.Channel.Reorder {
+		at = at.Add(time.Duration(unit(mix(key^1)) * 3 * float64(s.scenario.Interval.From)))
+	}
+	s.transmit(number, payload, at)
+	if unit(mix(key^2)) < s.scenario.Channel.Duplicate {
+		s.transmit(number, payload, at.Add(time.Duration(unit(mix(key^3))*float64(s.scenario.Interval.From))))
+	}
+}
+
+// transmit hands a payload to the face at the time.
+func (s *Simulation) transmit(number int32, payload []byte, at time.Time) {
+	topic := "ami/v1/" + string(s.senders[number].ID) + "/reads"
+	s.agenda.put(at, func(time.Time) error { return s.face.Publish(s.ctx, int(number), topic, payload) })
+}
+
+// say tells the truth of an event and hands it to the face unless it is lost.
+func (s *Simulation) say(number int32, h *Happening, fate Fate) error {
+	s.counts.Events++
+	if err := s.truth.Happened(h, fate); err != nil || fate == FateLost {
+		return err
+	}
+	x := &s.senders[number]
+	b := []byte{'{'}
+	if h.Device != x.ID {
+		b = append(append(append(b, `"device":"`...), h.Device...), `",`...)
+	}
+	b = append(b, `"time":"`...)
+	b = h.Time.UTC().AppendFormat(b, time.RFC3339)
+	b = append(append(append(b, `","event":"`...), h.Event...), `","seq":`...)
+	b = strconv.AppendInt(b, h.Seq, 10)
+	if h.Duration > 0 {
+		b = strconv.AppendFloat(append(b, `,"duration_s":`...), h.Duration.Seconds(), 'f', -1, 64)
+	}
+	if h.Phases != 0 {
+		b = append(append(append(b, `,"phases":"`...), h.Phases.String()...), '"')
+	}
+	b = append(b, '}')
+	return s.face.Publish(s.ctx, int(number), "ami/v1/"+string(x.ID)+"/events", b)
+}
+
+// nobody is told nothing.
+type nobody struct{}
+
+func (nobody) Reading(*Measurement, Fate) error { return nil }
+func (nobody) Happened(*Happening, Fate) error  { return nil }
+func (nobody) Interrupted(Interruption) error   { return nil }
+func (nobody) Damaged(Damage) error             { return nil }
