@@ -9,6 +9,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -192,6 +193,54 @@ func TestFraming(t *testing.T) {
 	cl.ack(4, 9)
 	if reason := b.sink.Refused(msg("m1", 1000)); reason != headend.ReasonMalformed {
 		t.Errorf("the long message came as %q, want it whole and refused by the decoder", reason)
+	}
+}
+
+// backwards lets the first Accept return only after the second.
+type backwards struct {
+	mu     sync.Mutex
+	calls  int
+	second chan struct{}
+}
+
+func (s *backwards) Accept(context.Context, []headend.Batch) error {
+	s.mu.Lock()
+	s.calls++
+	n := s.calls
+	s.mu.Unlock()
+	switch n {
+	case 1:
+		<-s.second
+	case 2:
+		close(s.second)
+	}
+	return nil
+}
+
+// Commits may end in any order, acknowledgements leave in that of the publishes [MQTT-4.6.0-2].
+func TestAcknowledgementsKeepTheOrder(t *testing.T) {
+	b, err := New(Config{Listen: "127.0.0.1:0", BatchMessages: 1, Accepts: 2}, &drivertest.Decoder{}, anybody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx, &backwards{second: make(chan struct{})}) }()
+	<-b.Started()
+	cl := dial(t, b.Addr())
+	cl.connect(hello{id: "x", user: "m1", password: "secret"})
+	for i := range 3 {
+		cl.write(publishPacket(drivertest.Topic("m1"), drivertest.Payload(i), 1, uint16(i+1)))
+		if i == 0 {
+			cl.ping() // so that the next is not read together with it, and comes in a batch of its own
+		}
+	}
+	for i := range 3 {
+		cl.ack(4, uint16(i+1))
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -233,10 +233,11 @@ type device struct {
 	unacked map[uint16][]byte
 	order   []uint16
 	reading sync.WaitGroup
+	pong    chan struct{}
 }
 
 func newDevice(f *drivertest.Field, id headend.DeviceID, address func() string) *device {
-	d := &device{f: f, id: id, address: address, unacked: map[uint16][]byte{}}
+	d := &device{f: f, id: id, address: address, unacked: map[uint16][]byte{}, pong: make(chan struct{}, 1)}
 	d.connect()
 	f.T.Cleanup(d.Break)
 	return d
@@ -269,6 +270,9 @@ func (d *device) read(br *bufio.Reader) {
 		if err != nil {
 			return
 		}
+		if p.kind() == 13 {
+			d.pong <- struct{}{}
+		}
 		if p.kind() != 4 {
 			continue
 		}
@@ -296,6 +300,19 @@ func (d *device) Send(payloads ...[]byte) {
 		if _, err := nc.Write(publishPacket(drivertest.Topic(d.id), p, 1, id)); err != nil {
 			return
 		}
+	}
+}
+
+// Sync implements drivertest.Syncer.
+func (d *device) Sync() {
+	if _, err := d.nc.Write([]byte{0xc0, 0}); err != nil {
+		d.f.T.Error(err)
+		return
+	}
+	select {
+	case <-d.pong:
+	case <-time.After(drivertest.Patience):
+		d.f.T.Error("no PINGRESP")
 	}
 }
 

@@ -39,6 +39,10 @@ type Device interface {
 	Resume()
 }
 
+// Syncer is a Device that can make a round trip to the driver: what the driver sent before, it has seen
+// when Sync returns.
+type Syncer interface{ Sync() }
+
 // Field is one test's driver, sink and devices.
 type Field struct {
 	T       *testing.T
@@ -176,6 +180,9 @@ func acknowledgedMeansStored(f *Field) {
 	messages, payloads := numbers("meter-1", 5)
 	d.Send(payloads...)
 	f.Sink.Await(f.T, "an Accept", func() bool { return len(f.Sink.Waiting()) > 0 })
+	if s, ok := d.(Syncer); ok {
+		s.Sync()
+	}
 	if n := f.ackedCount(messages); n != 0 {
 		f.T.Errorf("%d messages acknowledged while the sink holds them", n)
 	}
