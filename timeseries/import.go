@@ -92,6 +92,9 @@ func (r *registryImport) run(ctx context.Context, rows iter.Seq2[[]any, error]) 
 	source.next, source.stop = iter.Pull2(rows)
 	defer source.stop()
 	if _, err := r.tx.CopyFrom(ctx, pgx.Identifier{"import_line"}, r.kind.columns, source); err != nil {
+		if source.err != nil { // the file's error, which the server only repeats
+			err = source.err
+		}
 		return headend.Imported{}, err
 	}
 	if err := r.noteRefusedWhileReading(ctx); err != nil {
