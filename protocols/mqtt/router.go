@@ -157,7 +157,16 @@ func (r *Router) Filters() []string { return append([]string(nil), r.filters...)
 
 // Decode implements protocols.Decoder.
 func (r *Router) Decode(m protocols.Message, decoded *protocols.Decoded) {
-	out := output{Decoded: decoded, m: &m, limits: &r.limits, first: len(decoded.Batches)}
+	out := outputs.Get().(*output)
+	*out = output{Decoded: decoded, message: m, limits: &r.limits, first: len(decoded.Batches)}
+	out.m = &out.message
+	r.decode(out)
+	*out = output{}
+	outputs.Put(out)
+}
+
+func (r *Router) decode(out *output) {
+	m := out.m
 	if len(m.Payload) > r.limits.Bytes {
 		out.refuse("", "", m.Payload, headend.ReasonTooLarge,
 			fmt.Sprintf("payload has %d bytes, at most %d are allowed", len(m.Payload), r.limits.Bytes))
@@ -165,7 +174,7 @@ func (r *Router) Decode(m protocols.Message, decoded *protocols.Decoded) {
 	}
 	for i := range r.routes {
 		if r.routes[i].pattern.match(m.Topic) {
-			decodeGuarded(r.routes[i].codec, &m, &out)
+			decodeGuarded(r.routes[i].codec, m, out)
 			return
 		}
 	}
