@@ -65,6 +65,10 @@ func p1Binding(options map[string]any) []Binding {
 	return []Binding{{Filter: "dsmr/raw", Codec: "p1", Options: options}, {Filter: "d0/raw", Codec: "p1"}}
 }
 
+func lorawanBinding(use string) []Binding {
+	return []Binding{{Filter: "#", Codec: "lorawan", Options: map[string]any{"use": use}}}
+}
+
 var vectorCases = []vectorCase{
 	{name: "01-dsmr-p1-v5-iskra", bindings: p1Binding(nil)},
 	{name: "02-dsmr-p1-v42-kaifa-failurelog", bindings: p1Binding(nil)},
@@ -83,6 +87,16 @@ var vectorCases = []vectorCase{
 	{name: "19-shelly-gen2-notifystatus-partial", bindings: mappingBinding("", "shelly_gen2")},
 	{name: "21-shelly-3em-gen1-topics", bindings: mappingBinding("shellies/#", "shelly_gen1")},
 	{name: "23-esphome-topics", bindings: mappingBinding("meterbox/#", "esphome"), status: []headend.EventType{headend.EventOnline}},
+	{name: "32-chirpstack-yobiiq-em4301-boot", bindings: lorawanBinding("yobiiq_em")},
+	{name: "33-chirpstack-yobiiq-em4301-energy", bindings: lorawanBinding("yobiiq_em"), quality: headend.QualityClockDoubtful},
+	{name: "34-chirpstack-yobiiq-em4301-instant", bindings: lorawanBinding("yobiiq_em"), quality: headend.QualityClockDoubtful},
+	{name: "35-ttn-v3-yobiiq-em2101-energy", bindings: lorawanBinding("yobiiq_em"), quality: headend.QualityClockDoubtful},
+	{name: "36-ttn-v3-yobiiq-em2101-relay", bindings: lorawanBinding("yobiiq_em")},
+	{name: "37-ttn-v3-yobiiq-em2101-switchoff", bindings: lorawanBinding("yobiiq_em")},
+	{name: "38-loriot-yobiiq-em4301-energy", bindings: lorawanBinding("yobiiq_em"), quality: headend.QualityClockDoubtful},
+	{name: "39-chirpstack-milesight-ct101-current", bindings: lorawanBinding("milesight_ct")},
+	{name: "40-chirpstack-milesight-ct101-readfail", bindings: lorawanBinding("milesight_ct")},
+	{name: "41-chirpstack-milesight-ct101-alarm", bindings: lorawanBinding("milesight_ct")},
 	{name: "50-ekz-single-datapoint-json", bindings: mappingBinding("", "datapoint")},
 	{name: "58-senml-relative-time-no-base", bindings: []Binding{{Filter: "senml/#", Codec: "senml"}}},
 	{name: "60-neuron-values-format", bindings: mappingBinding("", "neuron")},
@@ -263,6 +277,8 @@ func expectedEvent(t *testing.T, v vector, c vectorCase, e map[string]any) strin
 		name = "device_boot"
 	case "sensor_alarm":
 		name = "sensor_alarm"
+	case "relay_status", "digital_input_status":
+		name = strings.TrimSuffix(e["type"].(string), "_status") + "_" + strings.ToLower(e["value"].(string))
 	case "disconnect":
 		name = "relay_open"
 	case "reconnect_enable":

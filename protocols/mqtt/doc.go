@@ -13,6 +13,7 @@
 //	sparkplug  Sparkplug B 3.0, with births, aliases, deaths and rebirth requests
 //	senml      SenML packs in JSON and CBOR (RFC 8428)
 //	p1         telegrams of DSMR/ESMR P1 ports and IEC 62056-21 data lines
+//	lorawan    uplinks of ChirpStack, The Things Stack and LORIOT, with frames by tables in frames/
 //	mapping    any JSON or plain values, through paths in a YAML file; mappings/ holds ready ones
 //
 // Guarantees of every codec:

@@ -160,6 +160,13 @@ func FuzzMapping(f *testing.F) {
 	fuzzCodec(f, Binding{Filter: "#", Codec: "mapping", Options: map[string]any{"use": "tasmota"}}, topics, "1", "2", "5", "6")
 }
 
+func FuzzLoRaWAN(f *testing.F) {
+	f.Add(uint8(0), []byte(`{"deviceInfo":{"devEui":"e"},"time":"2024-11-12T10:25:15Z","fPort":85,"data":"hJi4C9AHxAkF"}`), false)
+	f.Add(uint8(0), []byte(`{"end_device_ids":{"dev_eui":"E"},"uplink_message":{"f_port":85,"frm_payload":"BJj//w=="}}`), true)
+	f.Add(uint8(0), []byte(`{"cmd":"rx","EUI":"01","ts":1690901260493,"port":85,"data":"0498b80b00000000"}`), false)
+	fuzzCodec(f, Binding{Filter: "#", Codec: "lorawan", Options: map[string]any{"use": "milesight_ct"}}, []string{"up"}, "39", "40", "41")
+}
+
 // FuzzMappingEach is about the parts of a mapping that no ready one uses.
 func FuzzMappingEach(f *testing.F) {
 	f.Add(uint8(0), []byte(`{"i":[{"id":"7x","t":"2026-11-21 14:00:00","v":{"a":1,"b":{"c":"2"}},"e":true}]}`), false)

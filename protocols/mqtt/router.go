@@ -83,6 +83,7 @@ var codecs = map[string]func(Binding, settings) (codec, error){
 	"senml":     newSenML,
 	"p1":        newP1,
 	"mapping":   newMapping,
+	"lorawan":   newLoRaWAN,
 }
 
 // Router is the Decoder of MQTT messages: it finds the codec a topic is bound to.

@@ -2,8 +2,11 @@ package mqtt
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -155,4 +158,48 @@ func TestReadyMappingsLoad(t *testing.T) {
 			t.Errorf("%s subscribes to nothing", name)
 		}
 	}
+}
+
+// TestConcurrentDecoding decodes every payload of the collection from several goroutines at once, for
+// the race detector and for memory that codecs share: all of them must get what one alone gets.
+func TestConcurrentDecoding(t *testing.T) {
+	var messages []protocols.Message
+	var bindings []Binding
+	for _, c := range vectorCases {
+		dir := filepath.Join("testdata", "own", c.name+".expected.json")
+		if _, err := os.Stat(dir); err != nil {
+			continue
+		}
+		v, p := loadVector(t, c.name)
+		for _, m := range messagesOf(v, p, mustTime(t, received)) {
+			messages = append(messages, m)
+			bindings = append(bindings, Binding{Filter: m.Topic, Codec: c.bindings[0].Codec, Options: c.bindings[0].Options})
+		}
+	}
+	messages = append(messages, protocols.Message{Topic: "ami/v1/M1/reads", Received: mustTime(t, received),
+		Payload: []byte(`[{"device":"M2","time":1,"values":{"v1":230,"own":1,"Bad":2}},{"time":1,"values":{"import_wh":5}}]`)})
+	r := newTestRouter(t, append(bindings, Binding{Filter: "ami/v1/+/+", Codec: "native"})...)
+	want := make([]string, len(messages))
+	for i, m := range messages {
+		var out protocols.Decoded
+		r.Decode(m, &out)
+		want[i] = lines(out)
+	}
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() {
+			var out protocols.Decoded
+			for range 20 {
+				for i, m := range messages {
+					out.Reset()
+					r.Decode(m, &out)
+					if got := lines(out); got != want[i] {
+						t.Errorf("%s: got %s, alone %s", m.Topic, got, want[i])
+						return
+					}
+				}
+			}
+		})
+	}
+	done.Wait()
 }
