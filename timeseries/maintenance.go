@@ -50,21 +50,28 @@ func (s *Store) maintain(ctx context.Context, now time.Time) {
 
 // listen waits for imports by other processes (NOTIFY registry) and passes each on.
 func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
+	said := false
 	for ctx.Err() == nil {
-		if err := s.listenOnce(ctx, changed); err != nil && ctx.Err() == nil {
-			s.log.Warn("not listening for imports, trying again", slog.Any("error", withoutSecret(err)))
-			select {
-			case <-time.After(5 * time.Second):
-			case <-ctx.Done():
-			}
+		heard, err := s.listenOnce(ctx, changed)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		if heard || !said {
+			s.log.Warn("not listening for imports until the database is back", slog.Any("error", withoutSecret(err)))
+			said = true
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
 		}
 	}
 }
 
-func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) error {
+// listenOnce listens on one connection until it breaks; heard tells whether it ever listened.
+func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) (heard bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { // a listening connection must not go back to the pool
 		if err := conn.Hijack().Close(context.WithoutCancel(ctx)); err != nil {
@@ -72,7 +79,7 @@ func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) error {
 		}
 	}()
 	if _, err := conn.Exec(ctx, "LISTEN registry"); err != nil {
-		return err
+		return false, err
 	}
 	for {
 		select { // first for what was imported while nobody listened; one waiting is enough
@@ -80,7 +87,7 @@ func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) error {
 		default:
 		}
 		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
-			return err
+			return true, err
 		}
 	}
 }

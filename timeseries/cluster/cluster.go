@@ -122,9 +122,65 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return c.end(ctx, syscall.SIGINT)
 }
 
-// Kill ends the server like a power cut: no checkpoint, no goodbye. Tests use it.
+// Kill ends the server like a power cut: no checkpoint, no goodbye. Its child processes go with it, for
+// while one of them lives the shared memory is in use and no server can be started. Tests use it.
 func (c *Cluster) Kill(ctx context.Context) error {
-	return c.end(ctx, syscall.SIGKILL)
+	children := childrenOf(c.pid)
+	if err := c.end(ctx, syscall.SIGKILL); err != nil {
+		return err
+	}
+	for _, child := range children {
+		if err := syscall.Kill(child, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("kill PostgreSQL's process %d: %w", child, err)
+		}
+	}
+	for _, child := range children {
+		if err := waitEnd(ctx, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// childrenOf lists the processes whose parent is pid.
+func childrenOf(pid int) []int {
+	paths, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil
+	}
+	var children []int
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		var state string
+		var parent int
+		after := text[bytes.LastIndexByte(text, ')')+1:] // the name before may hold anything
+		if _, err := fmt.Sscan(string(after), &state, &parent); err != nil || parent != pid {
+			continue
+		}
+		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
+// waitEnd waits until a process that is not our child has ended; a zombie that nobody has waited for yet
+// has.
+func waitEnd(ctx context.Context, pid int) error {
+	for {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(text, []byte(") Z ")) {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL's process %d has not ended: %w", pid, ctx.Err())
+		}
+	}
 }
 
 func (c *Cluster) end(ctx context.Context, signal syscall.Signal) error {
@@ -150,16 +206,7 @@ func (c *Cluster) waitGone(ctx context.Context) error {
 			return fmt.Errorf("PostgreSQL (process %d) has not ended: %w", c.pid, ctx.Err())
 		}
 	}
-	for { // taken over: not our child, so all we can do is look
-		if err := syscall.Kill(c.pid, 0); errors.Is(err, syscall.ESRCH) {
-			return nil
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL (process %d) has not ended: %w", c.pid, ctx.Err())
-		}
-	}
+	return waitEnd(ctx, c.pid) // taken over: not our child, so all we can do is look
 }
 
 // Restart starts the server again after Stop or Kill, on the same port.
