@@ -1,6 +1,8 @@
 package mqtt
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -101,6 +103,14 @@ func TestReadyMappings(t *testing.T) {
 	}
 	out := decodeMapping(t, map[string]any{"use": "esphome", "names": map[string]any{"heat_pump": "p2 kW"}, "prefix": "home/"}, "home/box/sensor/heat_pump/state", "1.5", false)
 	wantLines(t, "own name below a prefix", out, "box p2=1500 received_time\n")
+}
+
+func TestMappingFromFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "own.yaml")
+	if err := os.WriteFile(name, []byte("messages:\n  - topics: [\"m/{device}\"]\n    format: text\n    values: [{quantity: p, unit: kW}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "own file", decodeMapping(t, map[string]any{"file": name}, "m/7", "1.5", false), "7 p=1500 received_time\n")
 }
 
 // TestLocalTime is about the hour that autumn repeats and the one that spring leaves out.

@@ -196,8 +196,19 @@ func TestRetainedWithoutTimeIsNoSignOfLife(t *testing.T) {
 }
 
 func TestNativeTopics(t *testing.T) {
-	for _, id := range []string{"", "a b", "a\xff", strings.Repeat("x", 65), "é", "a\x00"} {
+	for _, id := range []string{"", "a b", strings.Repeat("x", 65), "é"} {
 		wantLines(t, fmt.Sprintf("device %q", id), decodeNative(t, "ami/v1/"+id+"/reads", `{"time":1,"values":{"v1":1}}`, false), " refused bad_device\n")
+	}
+}
+
+// TestTopicThatCannotBeStored: its refusal must not carry what the database would refuse in turn.
+func TestTopicThatCannotBeStored(t *testing.T) {
+	for _, id := range []string{"a\xff", "a\x00"} {
+		out := decodeNative(t, "ami/v1/"+id+"/reads", `{"time":1,"values":{"v1":1}}`, false)
+		wantLines(t, fmt.Sprintf("device %q", id), out, " refused malformed\n")
+		if got := out.Batches[0].Source.Address; got != "ami/v1/a\ufffd/reads" {
+			t.Errorf("address is %q", got)
+		}
 	}
 }
 

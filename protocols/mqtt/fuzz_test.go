@@ -80,6 +80,9 @@ func checkDecoded(t *testing.T, m protocols.Message, d protocols.Decoded, limits
 			t.Fatalf("batch does not say where it came from: %+v", b)
 		}
 		if b.Refusal != nil {
+			if b.Device != "" && b.Device.Validate() != nil {
+				t.Fatalf("refusal of device %q", b.Device)
+			}
 			if len(b.Readings) > 0 || len(b.Events) > 0 {
 				t.Fatal("a refusal carries readings or events")
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -168,6 +169,12 @@ func (r *Router) Decode(m protocols.Message, decoded *protocols.Decoded) {
 
 func (r *Router) decode(out *output) {
 	m := out.m
+	if !utf8.ValidString(m.Topic) || strings.IndexByte(m.Topic, 0) >= 0 {
+		// No database could store such an address, and the message must end somewhere.
+		m.Topic = strings.ReplaceAll(strings.ToValidUTF8(m.Topic, "\ufffd"), "\x00", "\ufffd")
+		out.refuse("", "", m.Payload, headend.ReasonMalformed, "topic is not UTF-8 or holds a zero byte")
+		return
+	}
 	if len(m.Payload) > r.limits.Bytes {
 		out.refuse("", "", m.Payload, headend.ReasonTooLarge,
 			fmt.Sprintf("payload has %d bytes, at most %d are allowed", len(m.Payload), r.limits.Bytes))
