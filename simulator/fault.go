@@ -103,12 +103,11 @@ func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
 	}
 	d := draw(key)
 	for range in.Spread {
-		// A place that is out already is passed over, so that faults of a demonstration can be told apart.
-		free := slices.DeleteFunc(slices.Clone(all), func(n int32) bool { return s.struck(n, gateway) })
+		free := all
+		if len(all) > 1 { // drawn: not where something is out already, so that faults can be told apart
+			free = slices.DeleteFunc(slices.Clone(all), func(n int32) bool { return s.struck(n, gateway) })
+		}
 		if len(free) == 0 {
-			if len(all) == 0 {
-				return fmt.Errorf("the grid has no %q to strike", in.Where)
-			}
 			return nil
 		}
 		place := free[d.below(len(free))]
