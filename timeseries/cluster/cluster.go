@@ -96,6 +96,9 @@ func (c *Cluster) URL(database string) string {
 // Port is the loopback port the server listens on.
 func (c *Cluster) Port() int { return c.port }
 
+// PID is the server's first process; its others are children of it.
+func (c *Cluster) PID() int { return c.pid }
+
 // CreateDatabase makes an empty database unless there is one of that name.
 func (c *Cluster) CreateDatabase(ctx context.Context, name string) error {
 	conn, err := pgx.Connect(ctx, c.URL("postgres"))
