@@ -70,15 +70,6 @@ func runImport[Row any](p *program, c importFile,
 	if err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation(config.Zone)
-	if err != nil {
-		return fmt.Errorf("zone: %w", err)
-	}
-	file, err := os.Open(c.File)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	database, err := openDatabase(p.ctx, config, p.logger(config.Log), p.stderr)
 	if err != nil {
 		return err
@@ -88,12 +79,29 @@ func runImport[Row any](p *program, c importFile,
 			err = closed
 		}
 	}()
+	return importInto(p, database.Store, c, read, store)
+}
+
+// importInto is runImport with a store that is open already.
+func importInto[Row any](p *program, into *timeseries.Store, c importFile,
+	read func(io.Reader, importer.Format) iter.Seq2[headend.Line[Row], error],
+	store func(*timeseries.Store, context.Context, iter.Seq2[headend.Line[Row], error], timeseries.ImportOptions) (headend.Imported, error),
+) error {
+	zone, err := time.LoadLocation(into.Zone())
+	if err != nil {
+		return fmt.Errorf("zone: %w", err)
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	progress, err := newImportProgress(p.stderr, file)
 	if err != nil {
 		return err
 	}
 	lines := read(progress.reader(file), importer.Format{Zone: zone, Protocols: deviceProtocols})
-	result, err := store(database.Store, p.ctx, lines, timeseries.ImportOptions{SkipRefused: c.SkipRefused, Progress: progress.say})
+	result, err := store(into, p.ctx, lines, timeseries.ImportOptions{SkipRefused: c.SkipRefused, Progress: progress.say})
 	progress.end()
 	if err != nil {
 		return fmt.Errorf("%s: %w\nNothing was written", c.File, err)

@@ -8,14 +8,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"lastgasp/headend/ingest"
+	"lastgasp/timeseries"
 )
 
 // serveCommand is `headend serve`.
 type serveCommand struct{}
 
-// Run is the parts list of the head-end. The stages stand in the order of the data; they stop in that
+// Run serves until the program is told to stop.
+func (c *serveCommand) Run(p *program) error { return serve(p, nil) }
+
+// devices makes stages that stand before the drivers: simulated devices, where there are any.
+type devices func(p *program, config Config, store *timeseries.Store, metrics *prometheus.Registry) ([]stage, error)
+
+// serve is the parts list of the head-end. The stages stand in the order of the data; they stop in that
 // order too, so that what a driver has taken in is stored before the store closes.
-func (c *serveCommand) Run(p *program) error {
+func serve(p *program, simulated devices) error {
 	config, err := p.config()
 	if err != nil {
 		return err
@@ -45,7 +52,15 @@ func (c *serveCommand) Run(p *program) error {
 		return errors.Join(err, database.Close())
 	}
 
+	var field []stage
+	if simulated != nil {
+		if field, err = simulated(p, config, database.Store, metrics); err != nil {
+			return errors.Join(err, database.Close())
+		}
+	}
+
 	err = runStages(p.ctx, log,
+		field,
 		append(drivers.stages(ingest), web...),
 		[]stage{{"ingest", ingest.Run}},
 		[]stage{{"store", database.Store.Run}},

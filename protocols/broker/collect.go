@@ -50,7 +50,8 @@ func (w *collector) decode(batch *batch) {
 		for i := r.first; i < r.first+r.n; i++ {
 			it := &batch.items[i]
 			m := protocols.Message{Topic: it.topic, Payload: batch.arena[it.from:it.to:it.to],
-				Retained: it.retained, QoS: it.qos, Received: time.Unix(0, it.received).UTC()}
+				QoS:      it.qos, // live, whatever its retain flag says: nothing is retained here
+				Received: time.Unix(0, it.received).UTC()}
 			if it.grant == grantNone {
 				out.Batches = append(out.Batches, refused(r.rights, m, headend.ReasonForeignDevice,
 					fmt.Sprintf("device %s published to a topic that is not its own", r.rights.device)))

@@ -47,11 +47,10 @@ func header(b []byte) (head, body int, err error) {
 
 // publish is a PUBLISH packet; topic and payload point into the frame.
 type publish struct {
-	topic    []byte
-	payload  []byte
-	id       uint16 // 0 with QoS 0
-	qos      byte
-	retained bool
+	topic   []byte
+	payload []byte
+	id      uint16 // 0 with QoS 0
+	qos     byte
 
 	name  string // topic as a string of its own, filled in by the connection
 	grant grant
@@ -60,7 +59,7 @@ type publish struct {
 // parsePublish reads the body of a PUBLISH whose first byte is first. MQTT 5 properties are skipped:
 // none of them changes what is stored, and topic aliases are not offered.
 func parsePublish(first byte, body []byte, v5 bool) (publish, error) {
-	p := publish{qos: first >> 1 & 3, retained: first&1 != 0}
+	p := publish{qos: first >> 1 & 3}
 	if p.qos == 3 || len(body) < 2 {
 		return p, errPublish
 	}

@@ -113,7 +113,7 @@ func (h *hook) OnSessionEstablish(cl *mqtt.Client, pk packets.Packet) {
 		h.b.metrics.sessionsCut.Inc()
 	}
 	if p.Will.Flag != 0 {
-		w := &will{rights: c.rights, publish: publish{name: p.Will.TopicName, payload: p.Will.Payload, qos: p.Will.Qos, retained: p.Will.Retain}}
+		w := &will{rights: c.rights, publish: publish{name: p.Will.TopicName, payload: p.Will.Payload, qos: p.Will.Qos}}
 		w.publish.grant = c.rights.mayPublish(w.publish.name)
 		if persistent {
 			w.delay = time.Duration(p.Will.WillDelayInterval) * time.Second

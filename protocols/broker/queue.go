@@ -17,7 +17,6 @@ type item struct {
 	received int64 // Unix nanoseconds
 	id       uint16
 	qos      byte
-	retained bool
 	grant    grant
 }
 
@@ -120,7 +119,7 @@ func (q *queue) put(c *conn, r *rights, pubs []publish, received int64) (*waiter
 		from := len(b.arena)
 		b.arena = append(b.arena, p.payload...)
 		b.items = append(b.items, item{topic: p.name, from: from, to: len(b.arena), received: received,
-			id: p.id, qos: p.qos, retained: p.retained, grant: p.grant})
+			id: p.id, qos: p.qos, grant: p.grant})
 	}
 	if q.isFull(b) {
 		signal(q.full)
