@@ -3,6 +3,7 @@ package drivertest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -57,8 +58,12 @@ type Field struct {
 	peak  map[headend.DeviceID]int
 }
 
-// Run checks the whole contract.
-func Run(t *testing.T, h Harness) {
+// AFloodStarvesNobody names the case that a driver may leave out whose devices reach it through one queue
+// that is not its own, as behind a utility's broker: what waits in there is not in its power.
+const AFloodStarvesNobody = "AFloodStarvesNobody"
+
+// Run checks the whole contract except the cases named.
+func Run(t *testing.T, h Harness, except ...string) {
 	for _, c := range []struct {
 		name string
 		test func(*Field)
@@ -68,10 +73,13 @@ func Run(t *testing.T, h Harness) {
 		{"AnUndecodableMessageIsSetAside", anUndecodableMessageIsSetAside},
 		{"ABrokenConnectionLosesNothing", aBrokenConnectionLosesNothing},
 		{"InFlightIsBounded", inFlightIsBounded},
-		{"AFloodStarvesNobody", aFloodStarvesNobody},
+		{AFloodStarvesNobody, aFloodStarvesNobody},
 		{"StopFinishesAccepts", stopFinishesAccepts},
 		{"StopDoesNotWaitForAFailingSink", stopDoesNotWaitForAFailingSink},
 	} {
+		if slices.Contains(except, c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) { c.test(start(t, h)) })
 	}
 }

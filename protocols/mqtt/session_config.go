@@ -13,37 +13,39 @@ import (
 
 // Config says which broker to use and how. Zero numbers take the default named.
 type Config struct {
-	Servers      []string   `yaml:"servers"`       // tcp://host:1883 or ssl://host:8883, tried in order
-	ClientID     string     `yaml:"client_id"`     // connection i is client_id-i; must stay the same and be this head-end's alone; lastgasp-<host name>
-	Username     string     `yaml:"username"`      //
-	PasswordFile string     `yaml:"password_file"` // readable by its owner only; read again at each connect
-	TLS          SessionTLS `yaml:"tls"`
+	Name         string     `koanf:"name"`      // of the broker, in logs and metrics; broker
+	Servers      []string   `koanf:"servers"`   // tcp://host:1883 or ssl://host:8883, tried in order
+	ClientID     string     `koanf:"client_id"` // connection i is client_id-i; must stay the same and be this head-end's alone; lastgasp-<host name>
+	Username     string     `koanf:"username"`  //
+	Password     string     `koanf:"password"`
+	PasswordFile string     `koanf:"password_file"` // readable by its owner only; read again at each connect
+	TLS          SessionTLS `koanf:"tls"`
 
-	Filters     []string `yaml:"filters"`     // topics to receive; those the native format sends on
-	QoS         int      `yaml:"qos"`         // of the subscriptions: 1 or 2; 1
-	Connections int      `yaml:"connections"` // 4; without shared subscriptions each filter has one connection
-	Shared      Shared   `yaml:"shared"`      // auto
-	Group       string   `yaml:"group"`       // of the shared subscription, the same for all head-ends; lastgasp
+	Filters     []string `koanf:"filters"`     // topics to receive; those the native format sends on
+	QoS         int      `koanf:"qos"`         // of the subscriptions: 1 or 2; 1
+	Connections int      `koanf:"connections"` // 4; without shared subscriptions each filter has one connection
+	Shared      Shared   `koanf:"shared"`      // auto
+	Group       string   `koanf:"group"`       // of the shared subscription, the same for all head-ends; lastgasp
 
-	InFlight      int           `yaml:"in_flight"`      // messages of one connection not yet acknowledged; 8,192
-	BatchMessages int           `yaml:"batch_messages"` // most messages in one Accept; 4,096
-	BatchBytes    int           `yaml:"batch_bytes"`    // most payload bytes in one Accept, plus one message; 4 MiB
-	BatchDelay    time.Duration `yaml:"batch_delay"`    // how long a batch may wait for company; 2 ms
-	Accepts       int           `yaml:"accepts"`        // calls of Accept in flight; 3
+	InFlight      int           `koanf:"in_flight"`      // messages of one connection not yet acknowledged; 8,192
+	BatchMessages int           `koanf:"batch_messages"` // most messages in one Accept; 4,096
+	BatchBytes    int           `koanf:"batch_bytes"`    // most payload bytes in one Accept, plus one message; 4 MiB
+	BatchDelay    time.Duration `koanf:"batch_delay"`    // how long a batch may wait for company; 2 ms
+	Accepts       int           `koanf:"accepts"`        // calls of Accept in flight; 3
 
-	KeepAlive      time.Duration `yaml:"keep_alive"`      // between pings, whole seconds; 60 s
-	ConnectTimeout time.Duration `yaml:"connect_timeout"` // 10 s
-	WriteTimeout   time.Duration `yaml:"write_timeout"`   // 10 s
-	RetryMost      time.Duration `yaml:"retry_most"`      // longest pause between attempts to connect; 5 s
-	StopTimeout    time.Duration `yaml:"stop_timeout"`    // how long the last Accepts may take once Run's context ended; 20 s
+	KeepAlive      time.Duration `koanf:"keep_alive"`      // between pings, whole seconds; 60 s
+	ConnectTimeout time.Duration `koanf:"connect_timeout"` // 10 s
+	WriteTimeout   time.Duration `koanf:"write_timeout"`   // 10 s
+	RetryMost      time.Duration `koanf:"retry_most"`      // longest pause between attempts to connect; 5 s
+	StopTimeout    time.Duration `koanf:"stop_timeout"`    // how long the last Accepts may take once Run's context ended; 20 s
 }
 
 // SessionTLS is for servers with ssl://.
 type SessionTLS struct {
-	CA          string `yaml:"ca"`          // PEM file; none: the system's
-	Certificate string `yaml:"certificate"` // PEM file of our own, with Key
-	Key         string `yaml:"key"`
-	ServerName  string `yaml:"server_name"` // expected in the server's certificate; none: the host
+	CA          string `koanf:"ca"`          // PEM file; none: the system's
+	Certificate string `koanf:"certificate"` // PEM file of our own, with Key
+	Key         string `koanf:"key"`
+	ServerName  string `koanf:"server_name"` // expected in the server's certificate; none: the host
 }
 
 // Shared says whether to use shared subscriptions ($share/group/filter), by which a broker spreads
@@ -70,6 +72,9 @@ func (c Config) withDefaults() Config {
 		if *d <= 0 {
 			*d = standard
 		}
+	}
+	if c.Name == "" {
+		c.Name = "broker"
 	}
 	if c.ClientID == "" {
 		c.ClientID = "lastgasp"
@@ -138,10 +143,13 @@ func (c Config) validate() error {
 	return err
 }
 
-// password reads the password file; "" when there is none.
+// password is the one given or that in the password file; "" when there is neither.
 func (c Config) password() (string, error) {
 	if c.PasswordFile == "" {
-		return "", nil
+		return c.Password, nil
+	}
+	if c.Password != "" {
+		return "", errors.New("mqtt: both password and password_file are set")
 	}
 	info, err := os.Stat(c.PasswordFile)
 	if err != nil {

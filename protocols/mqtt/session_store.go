@@ -2,38 +2,53 @@ package mqtt
 
 import (
 	"strings"
+	"sync"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// outbox is paho's store for what we publish. What we receive it does not keep: the broker has it until
-// it is acknowledged, and sends it again. It outlives a connection, so that a command under way when
-// one breaks is sent again on the next.
-type outbox struct{ *paho.MemoryStore }
-
-func newOutbox() outbox {
-	o := outbox{paho.NewMemoryStore()}
-	o.MemoryStore.Open()
-	return o
+// outbox keeps what was published and not acknowledged, for each client id, longer than one connection:
+// a command under way when a connection breaks is sent again on the next.
+type outbox struct {
+	mu     *sync.Mutex
+	stores map[string]outStore
 }
 
+func newOutbox() outbox { return outbox{new(sync.Mutex), map[string]outStore{}} }
+
+func (o outbox) of(client string) outStore {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, ok := o.stores[client]
+	if !ok {
+		s = outStore{paho.NewMemoryStore()}
+		s.MemoryStore.Open()
+		o.stores[client] = s
+	}
+	return s
+}
+
+// outStore is paho's store without what we receive: the broker has that until it is acknowledged, and
+// sends it again.
+type outStore struct{ *paho.MemoryStore }
+
 // Open and Close do nothing: a connection's end is not the store's.
-func (o outbox) Open() {}
+func (outStore) Open() {}
 
 // Close does nothing.
-func (o outbox) Close() {}
+func (outStore) Close() {}
 
 // Put keeps what is on its way out.
-func (o outbox) Put(key string, p packets.ControlPacket) {
+func (s outStore) Put(key string, p packets.ControlPacket) {
 	if strings.HasPrefix(key, "o.") {
-		o.MemoryStore.Put(key, p)
+		s.MemoryStore.Put(key, p)
 	}
 }
 
 // Del forgets it.
-func (o outbox) Del(key string) {
+func (s outStore) Del(key string) {
 	if strings.HasPrefix(key, "o.") {
-		o.MemoryStore.Del(key)
+		s.MemoryStore.Del(key)
 	}
 }

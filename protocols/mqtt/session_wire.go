@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -70,6 +71,11 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.br.Read(p)
 	if err != nil {
 		w.lose()
+		w.mu.Lock()
+		if !w.end && errors.Is(err, net.ErrClosed) {
+			err = io.ErrUnexpectedEOF // the flusher gave up; paho takes ErrClosed for its own doing and stays silent
+		}
+		w.mu.Unlock()
 	}
 	return n, err
 }

@@ -1,0 +1,214 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+)
+
+const (
+	firstRetry   = 100 * time.Millisecond
+	refusedQoS   = 0x80
+	disconnectMS = 500 // to write DISCONNECT
+)
+
+// link is one connection to the broker, made again whenever it is lost.
+type link struct {
+	s       *Session
+	id      string
+	first   bool
+	filters []string
+	former  []string // what an earlier configuration may have subscribed to in this session
+
+	slots      chan struct{} // one for each message not yet answered
+	born       bool          // was up once
+	subscribed bool          // since this process began; later the broker's word is enough
+	up         atomic.Pointer[paho.Client]
+	wire       atomic.Pointer[wire] // of the connection being made or up
+}
+
+func newLink(s *Session, i int) *link {
+	return &link{s: s, id: s.config.ClientID + "-" + strconv.Itoa(i), first: i == 0, slots: make(chan struct{}, s.config.InFlight)}
+}
+
+// run keeps the connection up until ctx ends and the session has drained.
+func (l *link) run(ctx context.Context) {
+	retry := firstRetry
+	for {
+		begin := time.Now()
+		err := l.connect(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		l.s.metrics.lost.Inc()
+		if time.Since(begin) > l.s.config.RetryMost {
+			retry = firstRetry
+		}
+		l.s.log.Warn("no connection to the broker, trying again", "client", l.id, "pause", retry, "error", err)
+		if !pause(ctx, retry) {
+			return
+		}
+		retry = min(2*retry, l.s.config.RetryMost)
+	}
+}
+
+// pause waits; false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// connect is one connection's life. It returns why it ended.
+func (l *link) connect(ctx context.Context) error {
+	o, err := l.s.options(l.id)
+	if err != nil {
+		return err
+	}
+	lost := make(chan error, 1)
+	o.SetStore(l.s.outbox.of(l.id))
+	o.SetDefaultPublishHandler(l.take) // set before connecting: queued messages come with the CONNACK
+	o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
+	o.SetCustomOpenConnectionFn(func(server *url.URL, _ paho.ClientOptions) (net.Conn, error) {
+		w, err := openWire(ctx, server, l.s.config)
+		if err != nil {
+			return nil, err
+		}
+		l.wire.Store(w)
+		return w, nil
+	})
+	client := paho.NewClient(o)
+	token := client.Connect().(*paho.ConnectToken)
+	if err := l.wait(ctx, token); err != nil {
+		client.Disconnect(disconnectMS)
+		return fmt.Errorf("connect: %w", err)
+	}
+	if !l.subscribed || !token.SessionPresent() {
+		if err := l.subscribe(ctx, client); err != nil {
+			client.Disconnect(disconnectMS)
+			return err
+		}
+		l.subscribed = true
+	}
+	l.s.log.Info("connected to the broker", "client", l.id, "session_present", token.SessionPresent())
+	l.up.Store(&client)
+	defer l.up.Store(nil)
+	if !l.born {
+		l.born = true
+		if l.s.unborn.Add(-1) == 0 {
+			close(l.s.started)
+		}
+	}
+	select {
+	case err := <-lost:
+		return err
+	case <-l.s.drained:
+		client.Disconnect(disconnectMS)
+		return nil
+	}
+}
+
+// wait waits for a token, and closes the connection when ctx ends first, so that it completes.
+func (l *link) wait(ctx context.Context, token paho.Token) error {
+	select {
+	case <-token.Done():
+	case <-ctx.Done():
+		if w := l.wire.Load(); w != nil {
+			if err := w.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				return err
+			}
+		}
+		<-token.Done()
+	}
+	return token.Error()
+}
+
+// subscribe asks for the link's filters, and gives up those that an earlier configuration had in the
+// same session.
+func (l *link) subscribe(ctx context.Context, client paho.Client) error {
+	if err := l.waitFor(ctx, client.Unsubscribe(l.former...)); err != nil {
+		return fmt.Errorf("unsubscribe: %w", err)
+	}
+	filters := map[string]byte{}
+	for _, f := range l.filters {
+		filters[f] = byte(l.s.config.QoS)
+	}
+	token := client.SubscribeMultiple(filters, nil)
+	if err := l.waitFor(ctx, token); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	for filter, granted := range token.(*paho.SubscribeToken).Result() {
+		if granted == refusedQoS {
+			return fmt.Errorf("subscribe: the broker refuses %s", filter)
+		}
+		if int(granted) < 1 {
+			return fmt.Errorf("subscribe: the broker grants %s QoS %d only, which is not acknowledged", filter, granted)
+		}
+	}
+	if l.first {
+		l.watchLoss(ctx, client)
+	}
+	return nil
+}
+
+func (l *link) waitFor(ctx context.Context, token paho.Token) error {
+	ctx, cancel := context.WithTimeout(ctx, l.s.config.ConnectTimeout)
+	defer cancel()
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// take is paho's handler: it enqueues, and while the session has all it may, it waits, so that the
+// connection is not read. A message it does not take is not acknowledged and comes again.
+func (l *link) take(_ paho.Client, m paho.Message) {
+	if strings.HasPrefix(m.Topic(), "$SYS/") {
+		l.s.metrics.loss(l.s.log, m)
+		return
+	}
+	w := l.wire.Load()
+	select {
+	case <-l.s.stopping:
+		return
+	default:
+	}
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.s.stopping:
+		return
+	case <-w.gone:
+		return
+	}
+	l.s.metrics.messages.Inc()
+	t := taken{message: m, link: l, wire: w, received: time.Now().UnixNano()}
+	for {
+		room := l.s.intake.put(t)
+		if room == nil {
+			return
+		}
+		select {
+		case <-room:
+			continue
+		case <-l.s.stopping:
+		case <-w.gone:
+		}
+		<-l.slots
+		return
+	}
+}
