@@ -1,0 +1,167 @@
+package modbus
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"time"
+)
+
+// pipeLink is Modbus TCP with several requests in flight, for devices whose profile says they can take
+// that. A goroutine for the connection reads frames and gives each to the exchange whose transaction it
+// names; what nobody waits for any more is a late reply and dropped.
+type pipeLink struct {
+	peer
+	connecting sync.Mutex // one caller connects, the others wait
+
+	state       sync.Mutex // guards what follows
+	transaction uint16
+	pending     map[uint16]chan pipeReply
+	silent      int
+	reading     sync.WaitGroup
+}
+
+type pipeReply struct {
+	frame []byte
+	fault *RequestError
+}
+
+func (l *pipeLink) connect(ctx context.Context) error {
+	l.connecting.Lock()
+	defer l.connecting.Unlock()
+	fresh, err := l.dial(ctx)
+	if err != nil || !fresh {
+		return err
+	}
+	l.reading.Wait() // the former connection's reader has nothing left to read
+	conn := l.current()
+	if conn == nil {
+		return faultOf(FaultClosed, "closed while it was being made")
+	}
+	l.state.Lock()
+	l.silent = 0
+	l.state.Unlock()
+	l.reading.Go(func() { l.read(ctx, conn) })
+	return nil
+}
+
+func (l *pipeLink) close() {
+	l.drop()
+	l.reading.Wait()
+}
+
+func (l *pipeLink) exchange(ctx context.Context, request []byte, deadline time.Time) ([]byte, error) {
+	if err := l.connect(ctx); err != nil {
+		return nil, err
+	}
+	asked := binary.BigEndian.Uint16(request)
+	reply := make(chan pipeReply, 1)
+	conn := l.current()
+	if conn == nil {
+		return nil, faultOf(FaultClosed, "the peer closed the connection")
+	}
+	l.state.Lock()
+	l.transaction++
+	transaction := l.transaction
+	l.pending[transaction] = reply
+	binary.BigEndian.PutUint16(request, transaction)
+	l.counts.requests.Add(1)
+	_, err := conn.Write(request) // under the lock: frames do not interleave
+	l.state.Unlock()
+	if err != nil {
+		l.drop()
+		l.forget(transaction)
+		return nil, readFault(ctx, err, false)
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case r := <-reply:
+		if r.fault != nil {
+			return nil, r.fault
+		}
+		binary.BigEndian.PutUint16(r.frame, asked)
+		if fault := checkReply(request[6:], r.frame[6:]); fault != nil {
+			return nil, fault
+		}
+		return r.frame, nil
+	case <-timer.C:
+		l.forget(transaction)
+		l.state.Lock()
+		l.silent++
+		dead := l.silent >= silentLimit
+		l.state.Unlock()
+		if dead {
+			l.drop()
+		}
+		return nil, &RequestError{Fault: FaultTimeout}
+	case <-ctx.Done():
+		l.forget(transaction)
+		return nil, readFault(ctx, ctx.Err(), false)
+	}
+}
+
+func (l *pipeLink) forget(transaction uint16) {
+	l.state.Lock()
+	delete(l.pending, transaction)
+	l.state.Unlock()
+}
+
+// read hands out frames until the connection ends, and then its end.
+func (l *pipeLink) read(ctx context.Context, conn stream) {
+	fault := l.frames(ctx, conn)
+	l.mu.Lock()
+	if l.conn == conn {
+		l.conn = nil
+	}
+	l.mu.Unlock()
+	if err := conn.Close(); err != nil {
+		l.counts.closeErrors.Add(1) // closed from the other side of this type already
+	}
+	l.state.Lock()
+	defer l.state.Unlock()
+	for transaction, reply := range l.pending {
+		reply <- pipeReply{fault: fault}
+		delete(l.pending, transaction)
+	}
+}
+
+func (l *pipeLink) frames(ctx context.Context, conn stream) *RequestError {
+	var buffer [4 * maxTCP]byte
+	filled := 0
+	for {
+		n, err := conn.Read(buffer[filled:])
+		filled += n
+		if err != nil && n == 0 {
+			return readFault(ctx, err, filled > 0)
+		}
+		start := 0
+		for {
+			n, err := splitTCP(buffer[start:filled])
+			if err != nil {
+				return &RequestError{Fault: FaultMalformed, Cause: err}
+			}
+			if n == 0 {
+				break
+			}
+			l.give(buffer[start : start+n])
+			start += n
+		}
+		filled = copy(buffer[:], buffer[start:filled])
+	}
+}
+
+// give brings a frame to the exchange that waits for it.
+func (l *pipeLink) give(frame []byte) {
+	l.state.Lock()
+	defer l.state.Unlock()
+	l.silent = 0
+	transaction := binary.BigEndian.Uint16(frame)
+	reply, waited := l.pending[transaction]
+	if !waited {
+		l.counts.late.Add(1)
+		return
+	}
+	delete(l.pending, transaction)
+	reply <- pipeReply{frame: append([]byte(nil), frame...)}
+}
