@@ -17,8 +17,9 @@ func (s *Store) Run(ctx context.Context) error {
 		s.listen(ctx, changed)
 	}()
 	defer func() { <-listening }()
-	tick := time.NewTicker(time.Minute)
+	tick, hourly := time.NewTicker(time.Minute), time.NewTicker(time.Hour)
 	defer tick.Stop()
+	defer hourly.Stop()
 	s.maintain(ctx, time.Now())
 	for {
 		select {
@@ -30,6 +31,8 @@ func (s *Store) Run(ctx context.Context) error {
 			}
 		case now := <-tick.C:
 			s.maintain(ctx, now)
+		case now := <-hourly.C:
+			s.forget(ctx, now)
 		}
 	}
 }
@@ -45,6 +48,22 @@ func (s *Store) maintain(ctx context.Context, now time.Time) {
 	}
 	if err := s.Settle(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("roll-ups not settled", slog.Any("error", err))
+	}
+}
+
+// forget drops what is older than it is to be kept.
+func (s *Store) forget(ctx context.Context, now time.Time) {
+	if s.retain > 0 {
+		if n, err := s.DropBefore(ctx, now.Add(-s.retain)); err != nil && ctx.Err() == nil {
+			s.log.Error("old readings not dropped", slog.Any("error", err))
+		} else if n > 0 {
+			s.log.Info("old readings dropped", slog.Int("partitions", n))
+		}
+	}
+	if s.quarantine > 0 {
+		if err := s.dropQuarantine(ctx, now.Add(-s.quarantine)); err != nil && ctx.Err() == nil {
+			s.log.Error("old quarantine not dropped", slog.Any("error", err))
+		}
 	}
 }
 

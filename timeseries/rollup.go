@@ -2,6 +2,7 @@ package timeseries
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,9 +54,15 @@ func rollbackAfter(ctx context.Context, tx pgx.Tx, err error) error {
 	return err
 }
 
+// refresh covers all buckets that lie wholly after what has been dropped: refreshing one whose readings
+// are gone would empty it.
 func (s *Store) refresh(ctx context.Context) error {
+	var dropped *string
+	if err := s.pool.QueryRow(ctx, sqlSetting, settingDropped).Scan(&dropped); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("what has been dropped: %w", err)
+	}
 	for _, view := range []string{"reading_hour", "reading_day"} {
-		if _, err := s.pool.Exec(ctx, "CALL refresh_continuous_aggregate('"+view+"', NULL, NULL)"); err != nil {
+		if _, err := s.pool.Exec(ctx, "CALL refresh_continuous_aggregate('"+view+"', $1::text::timestamptz, NULL)", dropped); err != nil {
 			return fmt.Errorf("refresh %s: %w", view, err)
 		}
 	}

@@ -44,6 +44,14 @@ var (
 	sqlHistoryInsert string
 	//go:embed sql/slow_lock.sql
 	sqlSlowLock string
+	//go:embed sql/chunk_drop.sql
+	sqlChunkDrop string
+	//go:embed sql/setting_write.sql
+	sqlSettingWrite string
+	//go:embed sql/partition_before.sql
+	sqlPartitionBefore string
+	//go:embed sql/quarantine_drop.sql
+	sqlQuarantineDrop string
 	//go:embed sql/rollup_take.sql
 	sqlRollupTake string
 	//go:embed sql/rollup_clear.sql

@@ -40,6 +40,8 @@ type Options struct {
 	Chunk       time.Duration // length of a hypertable's chunk when the database is made; 0 is 24 h
 	Connections int           // most connections at once; 0 is 16
 	MaxNew      int           // most devices that may wait unassigned; 0 is 100,000
+	Retain      time.Duration // readings and events older than this are dropped, roll-ups stay; 0 keeps all
+	Quarantine  time.Duration // messages set aside longer ago than this are dropped; 0 keeps all
 	Log         *slog.Logger  // nil is slog.Default()
 }
 
@@ -49,6 +51,8 @@ type Store struct {
 	engine     Engine
 	zone       string
 	log        *slog.Logger
+	retain     time.Duration
+	quarantine time.Duration
 	devices    deviceCache
 	quantities quantityCache
 	partitions partitionCache
@@ -80,6 +84,9 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if err := checkZone(options.Zone); err != nil {
 		return nil, err
 	}
+	if options.Retain != 0 && options.Retain < ShortestRetention {
+		return nil, fmt.Errorf("readings kept for %s: at least %s are needed, roll-ups of late data are made from them", options.Retain, ShortestRetention)
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", withoutSecret(err))
@@ -92,7 +99,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", withoutSecret(err))
 	}
-	s := &Store{pool: pool, zone: options.Zone, log: options.Log}
+	s := &Store{pool: pool, zone: options.Zone, log: options.Log, retain: options.Retain, quarantine: options.Quarantine}
 	s.devices.maxNew = options.MaxNew
 	if err := s.prepare(ctx, options); err != nil {
 		pool.Close()
