@@ -15,10 +15,10 @@ import (
 	"lastgasp/timeseries"
 )
 
-// drivers are the protocols of this head-end, and the decoder quarantined messages are replayed through.
+// drivers are the protocols of this head-end, and the decoders quarantined messages are replayed through.
 type drivers struct {
-	named  []namedDriver
-	router *mqtt.Router
+	named    []namedDriver
+	decoders map[string]protocols.Decoder // by headend.Source.Protocol
 }
 
 type namedDriver struct {
@@ -33,7 +33,7 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 	if err != nil {
 		return nil, fmt.Errorf("codecs: %w", err)
 	}
-	d := &drivers{router: router}
+	d := &drivers{decoders: map[string]protocols.Decoder{"mqtt": router}}
 	if c.Broker.Enabled {
 		b, err := broker.New(c.Broker.Config, router, &deviceAccess{store: store, publish: c.Broker.Publish},
 			broker.WithLogger(log.With("part", "broker")), broker.WithRegisterer(metrics))

@@ -1,15 +1,57 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lastgasp/headend/api"
 	"lastgasp/headend/ingest"
 	"lastgasp/timeseries"
 )
 
-// newWeb makes what answers over HTTP.
+// newWeb makes what answers over HTTP; nothing where http.listen is empty.
 func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
-	return nil, nil
+	if c.HTTP.Listen == "" {
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	web, err := api.New(api.Options{
+		Listen:          c.HTTP.Listen,
+		Certificate:     c.HTTP.TLS.Certificate,
+		Key:             c.HTTP.TLS.Key,
+		Store:           store,
+		Checks:          readiness(store, ingest, drivers),
+		Replayer:        &replayer{decoders: drivers.decoders, sink: ingest},
+		Metrics:         metrics,
+		Zone:            zone,
+		QuestionTimeout: c.Database.StatementTimeout,
+		Questions:       max(1, c.Database.Connections/3), // the rest is for storing
+		Log:             log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []stage{{"http", web.Run}}, nil
+}
+
+// readiness lists what has to be in order: the database, what is stored through it, and every connection
+// to devices.
+func readiness(store *timeseries.Store, ingest *ingest.Ingest, drivers *drivers) []api.Check {
+	checks := []api.Check{
+		{Name: "database", Ready: store.Ready},
+		{Name: "ingest", Ready: func(context.Context) error { return ingest.Ready() }},
+	}
+	for _, d := range drivers.named {
+		if d.ready != nil {
+			checks = append(checks, api.Check{Name: d.name, Ready: func(context.Context) error { return d.ready() }})
+		}
+	}
+	return checks
 }

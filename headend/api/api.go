@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Options say what the API answers with and where.
+type Options struct {
+	Listen      string // host:port
+	Certificate string // PEM file; "" serves without TLS
+	Key         string // PEM file
+
+	Store    Store
+	Checks   []Check              // what has to be in order for /readyz
+	Replayer Replayer             // nil: quarantined messages cannot be replayed
+	Metrics  *prometheus.Registry // shown at /metrics; nil for none
+	Zone     *time.Location       // dates without a time are midnights here; nil is UTC
+
+	QuestionTimeout time.Duration // longest a question may take; 0 is 30 s
+	Questions       int           // at once, others wait; 0 is 6
+	Log             *slog.Logger  // nil is slog.Default()
+}
+
+// Check is one thing that has to be in order for the head-end to be ready.
+type Check struct {
+	Name  string
+	Ready func(ctx context.Context) error // nil, or why it is not
+}
+
+// API is the HTTP server. Run starts it.
+type API struct {
+	options   Options
+	handler   http.Handler
+	questions chan struct{} // a place for each question that may be asked at once
+	started   chan struct{}
+	address   string // known once started is closed
+}
+
+// New makes the server. It returns an error when the certificate cannot be read.
+func New(options Options) (*API, error) {
+	if options.Zone == nil {
+		options.Zone = time.UTC
+	}
+	if options.QuestionTimeout == 0 {
+		options.QuestionTimeout = 30 * time.Second
+	}
+	if options.Questions == 0 {
+		options.Questions = 6
+	}
+	if options.Log == nil {
+		options.Log = slog.Default()
+	}
+	if options.Certificate != "" {
+		if _, err := tls.LoadX509KeyPair(options.Certificate, options.Key); err != nil {
+			return nil, fmt.Errorf("http: certificate %s with key %s: %w", options.Certificate, options.Key, err)
+		}
+	}
+	a := &API{options: options, questions: make(chan struct{}, options.Questions), started: make(chan struct{})}
+	mux := http.NewServeMux()
+	a.operations(humago.New(mux, describe()))
+	mux.HandleFunc("GET /healthz", a.healthz)
+	mux.HandleFunc("GET /readyz", a.readyz)
+	if options.Metrics != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(options.Metrics, promhttp.HandlerOpts{Registry: options.Metrics}))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.nothingThere(mux, w, r) })
+	handler, err := a.guard(mux)
+	if err != nil {
+		return nil, err
+	}
+	a.handler = handler
+	return a, nil
+}
+
+// describe is the head of the OpenAPI document.
+func describe() huma.Config {
+	config := huma.DefaultConfig("Lastgasp", "1")
+	config.Info.Description = "Readings, registry, events and quarantine of a head-end for smart meters. " +
+		"Times are RFC 3339 (or dates, in the utility's zone), ranges are half-open: from ≤ time < to. " +
+		"Energy registers are whole Wh or varh, cumulative; other quantities are V, A, W, var, VA, Hz. " +
+		"Lists are pages: pass next as cursor for the page that follows, with the same filters."
+	config.OpenAPIPath = "/api/v1/openapi"
+	config.DocsPath = "" // its page would load scripts from elsewhere
+	config.SchemasPath = ""
+	config.CreateHooks = nil // no $schema in answers
+	config.RejectUnknownQueryParameters = true
+	return config
+}
+
+// operations lists the resources.
+func (a *API) operations(h huma.API) {
+	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h))
+	a.registerDevices(h)
+	a.registerReadings(h)
+	a.registerPlaces(h)
+	a.registerEnergy(h)
+	a.registerEvents(h)
+	a.registerQuarantine(h)
+}
+
+// Handler answers requests; for tests and other servers.
+func (a *API) Handler() http.Handler { return a.handler }
+
+// Started is closed once requests are answered.
+func (a *API) Started() <-chan struct{} { return a.started }
+
+// Address is the host:port that is listened on, once Started is closed.
+func (a *API) Address() string { return a.address }
+
+// Run answers requests until ctx ends, then lets those under way finish for a moment. It returns an error
+// when it cannot listen.
+func (a *API) Run(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.options.Listen)
+	if err != nil {
+		return fmt.Errorf("%w; end what uses the address, or set http.listen to another", err)
+	}
+	server := &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2*a.options.QuestionTimeout + 30*time.Second, // waiting, asking, and writing a page
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
+		ErrorLog:          slog.NewLogLogger(a.options.Log.Handler(), slog.LevelDebug),
+	}
+	a.address = listener.Addr().String()
+	close(a.started)
+	a.options.Log.Info("API listens", "address", a.address, "tls", a.options.Certificate != "")
+	ended := make(chan error, 1)
+	go func() {
+		if a.options.Certificate != "" {
+			ended <- server.ServeTLS(listener, a.options.Certificate, a.options.Key)
+		} else {
+			ended <- server.Serve(listener)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(late); errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // whoever is still reading is cut off
+		if err != nil {
+			a.options.Log.Warn("close of the API", "error", err)
+		}
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("http: %w", err)
+	}
+	return nil
+}

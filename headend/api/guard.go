@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// maxBody bounds what a request may send, in bytes. No resource of this version takes a body.
+const maxBody = 64 << 10
+
+// guard is what every request passes: bounds, refusal of requests that another site made a browser send,
+// and the count.
+func (a *API) guard(next http.Handler) (http.Handler, error) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lastgasp_http_request_seconds",
+		Help: "Time to answer a request, by route and status.", Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 30}}, []string{"route", "status"})
+	if a.options.Metrics != nil {
+		if err := a.options.Metrics.Register(seconds); err != nil {
+			return nil, fmt.Errorf("http: %w", err)
+		}
+	}
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusForbidden, "the request was made by a page of another site")
+	}))
+	inner := crossOrigin.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store") // customers' data
+		status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		r.Body = http.MaxBytesReader(status, r.Body, maxBody)
+		a.answer(status, r, inner)
+		route := r.Pattern // never the path: it holds meter ids
+		if route == "" {
+			route = "none"
+		}
+		seconds.WithLabelValues(route, strconv.Itoa(status.status)).Observe(time.Since(begin).Seconds())
+	}), nil
+}
+
+// answer answers a request; a fault in a handler ends that request alone.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(fault) // how net/http is told to cut the connection
+		}
+		a.options.Log.Error("fault while answering", "route", r.Pattern, "fault", fault, "stack", string(debug.Stack()))
+		writeProblem(w, http.StatusInternalServerError, "a fault inside the head-end; its log has the details")
+	}()
+	next.ServeHTTP(w, r)
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// nothingThere answers for paths and methods that are not.
+func (a *API) nothingThere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not allowed here; %s is", r.Method, strings.Join(allowed, " or ")))
+		return
+	}
+	writeProblem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
+}
+
+// refuseUnreadable turns away text that no id, name or cursor can be.
+func (a *API) refuseUnreadable(h huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		u := ctx.URL()
+		query, err := url.ParseQuery(u.RawQuery)
+		reason := ""
+		switch {
+		case err != nil:
+			reason = "the query cannot be read: " + err.Error()
+		case !readable(u.Path):
+			reason = "the path is not UTF-8 or holds a NUL character"
+		}
+		for name, values := range query {
+			if len(values) > 1 {
+				reason = fmt.Sprintf("the parameter %q is given %d times", name, len(values))
+			}
+			if !readable(name) || !readable(strings.Join(values, "")) {
+				reason = "the query is not UTF-8 or holds a NUL character"
+			}
+		}
+		if reason == "" {
+			next(ctx)
+			return
+		}
+		a.writeHuma(h, ctx, http.StatusBadRequest, reason)
+	}
+}
+
+func readable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
+
+// askInTurn gives a question its time, and lets only so many be asked at once.
+func (a *API) askInTurn(h huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		waiting, cancel := context.WithTimeout(ctx.Context(), a.options.QuestionTimeout/3)
+		defer cancel()
+		if !a.takePlace(waiting) {
+			ctx.SetHeader("Retry-After", "5")
+			a.writeHuma(h, ctx, http.StatusServiceUnavailable, "too many questions are being answered; ask again later")
+			return
+		}
+		defer func() { <-a.questions }()
+		asking, cancel := context.WithTimeout(ctx.Context(), a.options.QuestionTimeout)
+		defer cancel()
+		next(huma.WithContext(ctx, asking))
+	}
+}
+
+// takePlace waits for a place among the questions until ctx ends; a free place is taken at once.
+func (a *API) takePlace(ctx context.Context) bool {
+	select {
+	case a.questions <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case a.questions <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (a *API) writeHuma(h huma.API, ctx huma.Context, status int, detail string) {
+	if err := huma.WriteErr(h, ctx, status, detail); err != nil {
+		a.options.Log.Debug("answer not written", "error", err)
+	}
+}

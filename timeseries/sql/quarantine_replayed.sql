@@ -1,0 +1,1 @@
+UPDATE quarantine SET replayed = now() WHERE id = $1 AND replayed IS NULL

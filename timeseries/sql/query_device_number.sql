@@ -1,0 +1,1 @@
+SELECT number FROM device WHERE id = $1
