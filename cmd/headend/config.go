@@ -31,6 +31,8 @@ type DatabaseConfig struct {
 	Chunk            time.Duration `koanf:"chunk" min:"1h" doc:"length of a hypertable's chunk when the database is made"`
 	Connections      int           `koanf:"connections" min:"4" max:"1000" doc:"most connections at once"`
 	StatementTimeout time.Duration `koanf:"statement_timeout" min:"1s" doc:"longest a question of the API may keep the database busy"`
+	Retain           time.Duration `koanf:"retain" doc:"readings and events older than this are dropped, their roll-ups stay; at least 90d; 0s keeps all"`
+	RetainQuarantine time.Duration `koanf:"retain_quarantine" doc:"messages set aside longer ago than this are dropped; 0s keeps all"`
 	MaxUnassigned    int           `koanf:"max_unassigned" doc:"most unknown devices that are registered by themselves and wait for a usage point"`
 }
 
@@ -52,23 +54,8 @@ type BrokerConfig struct {
 
 // MQTTConfig is one external broker.
 type MQTTConfig struct {
-	Name         string    `koanf:"name" doc:"what this broker is called in logs and /readyz"`
-	URL          string    `koanf:"url" doc:"tcp://host:1883 or ssl://host:8883"`
-	ClientID     string    `koanf:"client_id" doc:"must stay the same over restarts: the broker keeps messages for it; several connections add -1, -2, ..."`
-	Username     string    `koanf:"username" doc:"name at the broker"`
-	Password     string    `koanf:"password" secret:"all" doc:"password at the broker"`
-	PasswordFile string    `koanf:"password_file" doc:"file with the password, mode 0600"`
-	Connections  int       `koanf:"connections" min:"1" max:"64" doc:"connections at once; more than one needs share"`
-	Share        string    `koanf:"share" doc:"name of the shared subscription ($share/NAME/...), for brokers that have them"`
-	Insecure     bool      `koanf:"insecure" doc:"true: a password may travel without TLS beyond this machine"`
-	TLS          ClientTLS `koanf:"tls" doc:"for ssl://"`
-}
-
-// ClientTLS is what a client needs for TLS.
-type ClientTLS struct {
-	CA          string `koanf:"ca" doc:"PEM file of the authority that signed the broker's certificate; empty: the system's"`
-	Certificate string `koanf:"certificate" doc:"PEM file of our certificate, where the broker asks for one"`
-	Key         string `koanf:"key" doc:"PEM file of its key, mode 0600"`
+	Insecure    bool `koanf:"insecure" doc:"true: tcp:// may leave this machine, passwords and reads in the clear"`
+	mqtt.Config `koanf:",squash"`
 }
 
 // HTTPConfig is the API's listener.
@@ -133,6 +120,3 @@ func Defaults() Config {
 		Log:    LogConfig{Level: "info", Format: "text"},
 	}
 }
-
-// defaultMQTT is an entry of mqtt with nothing in it.
-func defaultMQTT() MQTTConfig { return MQTTConfig{Connections: 1} }

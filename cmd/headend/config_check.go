@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"lastgasp/protocols/mqtt"
+	"lastgasp/timeseries"
 )
 
-// readSecrets fills in what the configuration keeps in files of their own.
+// readSecrets fills in what the configuration keeps in files of their own. Brokers' passwords are read when
+// connecting, so that they can be changed.
 func (c *Config) readSecrets() []error {
 	var faults []error
 	read := func(path string, into *string, file string) {
@@ -34,10 +36,6 @@ func (c *Config) readSecrets() []error {
 		*into = text
 	}
 	read("database.url", &c.Database.URL, c.Database.URLFile)
-	for i := range c.MQTT {
-		m := &c.MQTT[i]
-		read("mqtt["+strconv.Itoa(i)+"].password", &m.Password, m.PasswordFile)
-	}
 	return faults
 }
 
@@ -79,6 +77,9 @@ func (c *Config) faults() []error {
 	}
 	if c.Database.URL == "" && c.Database.PrivateDir == "" {
 		add("database.private_dir", "is empty, and there is no database.url either")
+	}
+	if r := c.Database.Retain; r != 0 && r < timeseries.ShortestRetention {
+		add("database.retain", "%s is too short: at least %s, or 0s to keep all", formatDuration(r), formatDuration(timeseries.ShortestRetention))
 	}
 	if _, err := mqtt.NewRouter(c.codecs()); err != nil {
 		add("codecs", "%v", err)
@@ -123,24 +124,15 @@ func (m MQTTConfig) check(path string, add func(path, format string, args ...any
 	if m.Name == "" {
 		add(path+".name", "is missing")
 	}
-	if m.ClientID == "" {
-		add(path+".client_id", "is missing: the broker keeps what we have not acknowledged for a client id that stays the same")
-	}
-	if m.Connections > 1 && m.Share == "" {
-		add(path+".share", "is needed for more than one connection: without it each of them gets every message")
-	}
-	u, err := url.Parse(m.URL)
-	if err != nil || u.Host == "" || !slices.Contains([]string{"tcp", "ssl"}, u.Scheme) {
-		add(path+".url", "%q is not of the form tcp://host:1883 or ssl://host:8883", m.URL)
-		return
-	}
-	if u.User != nil {
-		add(path+".url", "holds a user: username and password_file are the keys for that")
-	}
-	if u.Scheme == "tcp" && !loopback(u.Hostname()) && !m.Insecure {
-		add(path+".url", "leaves this machine without TLS; use ssl://, or write insecure: true")
+	for _, server := range m.Servers {
+		if u, err := url.Parse(server); err == nil && u.Scheme == "tcp" && !loopback(u.Hostname()) && !m.Insecure {
+			add(path+".servers", "%s leaves this machine without TLS; use ssl://, or write insecure: true", u.Redacted())
+		}
 	}
 	checkKey(add, path+".tls.key", m.TLS.Key)
+	if _, err := mqtt.New(m.Config, nil); err != nil { // it starts nothing
+		add(path, "%s", strings.TrimPrefix(err.Error(), "mqtt: "))
+	}
 }
 
 func checkKey(add func(path, format string, args ...any), path, file string) {

@@ -41,11 +41,6 @@ func LoadConfig(from configSources) (Config, error) {
 	if err := l.k.UnmarshalWithConf("codecs", &config.Codecs, koanf.UnmarshalConf{Tag: "yaml"}); err != nil {
 		return Config{}, fmt.Errorf("configuration: codecs: %w", err)
 	}
-	for i := range config.MQTT {
-		if config.MQTT[i].Connections == 0 {
-			config.MQTT[i].Connections = defaultMQTT().Connections
-		}
-	}
 	faults := config.readSecrets()
 	faults = append(faults, config.faults()...)
 	for i, fault := range faults {

@@ -37,6 +37,32 @@ var foreignDocs = map[string]string{
 	"broker.sessions_a_device":    "persistent sessions of one device",
 	"broker.subscriptions":        "subscriptions of one device",
 	"broker.foreign_topics":       "publishes to foreign topics before the connection is closed",
+	"mqtt[].name":                 "what this broker is called in logs, metrics and /readyz",
+	"mqtt[].servers":              "tcp://host:1883 or ssl://host:8883, tried in order",
+	"mqtt[].client_id":            "connection i is client_id-i; has to stay the same: the broker keeps what we have not acknowledged for it; default lastgasp-HOST",
+	"mqtt[].username":             "at the broker",
+	"mqtt[].password":             "at the broker; better in password_file",
+	"mqtt[].password_file":        "file with the password, mode 0600",
+	"mqtt[].tls":                  "for ssl://",
+	"mqtt[].tls.ca":               "PEM file of the authority that signed the broker's certificate; default: the system's",
+	"mqtt[].tls.certificate":      "PEM file of our certificate, where the broker asks for one",
+	"mqtt[].tls.key":              "PEM file of its key, mode 0600",
+	"mqtt[].tls.server_name":      "name expected in the broker's certificate; default: the host",
+	"mqtt[].filters":              "topic filters to receive; default: those of codecs.bindings",
+	"mqtt[].qos":                  "of the subscriptions, 1 or 2; default 1",
+	"mqtt[].connections":          "at once; default 4",
+	"mqtt[].shared":               "shared subscriptions: auto, on or off; default auto",
+	"mqtt[].group":                "of the shared subscription, the same for all head-ends; default lastgasp",
+	"mqtt[].in_flight":            "messages of one connection not yet acknowledged; default 8192",
+	"mqtt[].batch_messages":       "most messages handed on together; default 4096",
+	"mqtt[].batch_bytes":          "most bytes handed on together; default 4194304",
+	"mqtt[].batch_delay":          "how long a batch may wait for company; default 2ms",
+	"mqtt[].accepts":              "batches being stored at once; default 3",
+	"mqtt[].keep_alive":           "between pings; default 60s",
+	"mqtt[].connect_timeout":      "default 10s",
+	"mqtt[].write_timeout":        "default 10s",
+	"mqtt[].retry_most":           "longest pause between attempts to connect; default 5s",
+	"mqtt[].stop_timeout":         "how long the last commits may take when the program stops; default 20s",
 	"codecs.bindings":             "topic filter, codec and its options, tried in order",
 	"codecs.bindings[].filter":    "MQTT topic filter with + and #",
 	"codecs.bindings[].codec":     "native, sparkplug, senml, p1, mapping, ...",
@@ -118,7 +144,7 @@ func printValue(v reflect.Value, path string, tag reflect.StructTag) (*yaml.Node
 	case v.Kind() == reflect.Int:
 		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
 	case v.Kind() == reflect.String:
-		node := scalarNode("!!str", mask(v.String(), tag.Get("secret")))
+		node := scalarNode("!!str", mask(v.String(), secrecy(path, tag)))
 		if node.Value == "" {
 			node.Style = yaml.DoubleQuotedStyle
 		}
@@ -130,6 +156,14 @@ func printValue(v reflect.Value, path string, tag reflect.StructTag) (*yaml.Node
 		}
 		return node, nil
 	}
+}
+
+// secrecy is how a key has to be masked: by its tag, or by its name in structs that are not ours.
+func secrecy(path string, tag reflect.StructTag) string {
+	if last(path) == "password" {
+		return "all"
+	}
+	return tag.Get("secret")
 }
 
 func scalarNode(tag, value string) *yaml.Node {

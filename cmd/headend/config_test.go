@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lastgasp/protocols/mqtt"
 )
 
 // inEmptyDir runs a test where no lastgasp.yaml lies about.
@@ -57,7 +59,7 @@ codecs:
     - {filter: "ami/v1/+/+", codec: native}
   limits: {json_depth: 9}
 mqtt:
-  - {name: field, url: "ssl://broker:8883", client_id: lastgasp, connections: 3, share: ami}
+  - {name: field, servers: ["ssl://broker:8883"], client_id: lastgasp, connections: 3, group: ami, keep_alive: 90s}
 `, 0o644)
 	got, err := LoadConfig(configSources{
 		Environment: []string{"DATABASE_URL=postgres://everybody@db/two", "LASTGASP_HTTP_LISTEN=127.0.0.1:2000", "LASTGASP_DATABASE_CONNECTIONS=6", "PATH=/bin",
@@ -73,7 +75,7 @@ mqtt:
 		got.Broker.Listen != want.Broker.Listen || got.Codecs.Limits.Depth != 9 || got.Codecs.Limits.Bytes != want.Codecs.Limits.Bytes {
 		t.Errorf("got %+v", got)
 	}
-	if diff := cmp.Diff([]MQTTConfig{{Name: "field", URL: "ssl://broker:8883", ClientID: "lastgasp", Connections: 3, Share: "ami"}}, got.MQTT); diff != "" {
+	if diff := cmp.Diff([]MQTTConfig{{Config: mqtt.Config{Name: "field", Servers: []string{"ssl://broker:8883"}, ClientID: "lastgasp", Connections: 3, Group: "ami", KeepAlive: 90 * time.Second}}}, got.MQTT); diff != "" {
 		t.Error(diff)
 	}
 	if len(got.Codecs.Bindings) != 1 || got.Codecs.Bindings[0].Codec != "native" || len(got.Broker.Publish) != 1 {
@@ -97,7 +99,7 @@ func TestFaultsNamePlaceKeyAndWhatToDo(t *testing.T) {
 		"unknown key":              {file: "database:\n  ulr: x\n", want: []string{"lastgasp.yaml:2:", `unknown key "database.ulr"`, "nearest known key is database.url"}},
 		"key of another section":   {file: "listen: 127.0.0.1:80\n", want: []string{"lastgasp.yaml:1:", `"listen"`, ".listen"}},
 		"unknown section":          {file: "databse: {url: x}\n", want: []string{`unknown key "databse"`, "is database"}},
-		"unknown key in a list":    {file: "mqtt:\n  - name: a\n    usr: b\n", want: []string{"lastgasp.yaml:3:", `"mqtt[0].usr"`, "mqtt[].u"}},
+		"unknown key in a list":    {file: "mqtt:\n  - name: a\n    usernam: b\n", want: []string{"lastgasp.yaml:3:", `"mqtt[0].usernam"`, "mqtt[].username"}},
 		"key set twice":            {file: "zone: UTC\nlog: {}\nzone: UTC\n", want: []string{"lastgasp.yaml:3: zone: is set in line 1 already"}},
 		"a text for a number":      {file: "\n\ndatabase:\n  connections: many\n", want: []string{"lastgasp.yaml:4: database.connections:", `"many" is not a whole number`}},
 		"a number for a switch":    {file: "broker: {enabled: 7}", want: []string{"broker.enabled:", "neither true nor false"}},
@@ -115,10 +117,12 @@ func TestFaultsNamePlaceKeyAndWhatToDo(t *testing.T) {
 		"http in the clear":        {file: "http:\n  listen: 0.0.0.0:8080\n", want: []string{"lastgasp.yaml:2: http.listen:", "reachable from other machines without TLS", "insecure: true"}},
 		"http everywhere":          {file: "http: {listen: ':8080'}", want: []string{"without TLS"}},
 		"broker in the clear":      {environment: "LASTGASP_BROKER_LISTEN=192.0.2.1:1883", want: []string{"broker.listen: 192.0.2.1:1883 is reachable"}},
+		"too short a memory":       {set: "database.retain=30d", want: []string{"--set database.retain: database.retain: 30d is too short"}},
 		"no port":                  {file: "http: {listen: localhost}", want: []string{"is not of the form host:port"}},
-		"password in the clear":    {file: "mqtt: [{name: a, client_id: b, url: 'tcp://broker:1883'}]", want: []string{"mqtt[0].url: leaves this machine without TLS"}},
-		"no client id":             {file: "mqtt: [{name: a, url: 'ssl://broker:8883'}]", want: []string{"mqtt[0].client_id: is missing"}},
-		"unshared connections":     {file: "mqtt: [{name: a, client_id: b, url: 'ssl://b:8883', connections: 2}]", want: []string{"mqtt[0].share:"}},
+		"password in the clear":    {file: "mqtt: [{name: a, client_id: b, servers: ['tcp://broker:1883']}]", want: []string{"mqtt[0].servers: tcp://broker:1883 leaves this machine without TLS"}},
+		"two brokers of a name":    {file: "mqtt: [{name: a, servers: ['ssl://b:8883']}, {name: a, servers: ['ssl://c:8883']}]", want: []string{"mqtt[1].name: \"a\" names two brokers"}},
+		"no server":                {file: "mqtt: [{name: a}]", want: []string{"mqtt[0]: no servers"}},
+		"broker password loose":    {file: "mqtt: [{name: a, servers: ['ssl://b:8883'], password_file: loose}]", want: []string{"mqtt[0]: password_file", "0644"}},
 		"secret others may read":   {file: "database: {url_file: loose}", want: []string{"lastgasp.yaml:1: database.url_file:", "mode 0644", "chmod 600 loose"}},
 		"secret that is not there": {file: "database: {url_file: gone}", want: []string{"database.url_file:", "gone"}},
 		"empty secret":             {file: "database: {url_file: empty}", want: []string{"is empty"}},
@@ -159,8 +163,7 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 func TestSecretsComeFromFilesAndAreMasked(t *testing.T) {
 	inEmptyDir(t)
 	write(t, "url", "postgres://ami:hunter2hunter2@db:5432/ami?sslmode=require\n", 0o600)
-	write(t, "pw", "correct horse battery\n", 0o600)
-	write(t, configFile, "database: {url_file: url}\nmqtt: [{name: a, client_id: b, url: 'ssl://b:8883', password_file: pw}]\n", 0o644)
+	write(t, configFile, "database: {url_file: url}\nmqtt: [{name: a, servers: ['ssl://b:8883'], password: correct horse battery}]\n", 0o644)
 	config, err := LoadConfig(configSources{})
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +192,7 @@ func TestSecretsComeFromFilesAndAreMasked(t *testing.T) {
 func TestWhatIsPrintedCanBeReadAgain(t *testing.T) {
 	inEmptyDir(t)
 	want := Defaults()
-	want.MQTT = []MQTTConfig{{Name: "a", ClientID: "b", URL: "ssl://b:8883", Connections: 1}}
+	want.MQTT = []MQTTConfig{{Insecure: true, Config: mqtt.Config{Name: "a", ClientID: "b", Servers: []string{"ssl://b:8883", "tcp://c:1883"}, Connections: 1}}}
 	want.Ingest.MaxAge = 90 * time.Minute
 	text, err := want.Print()
 	if err != nil {

@@ -42,6 +42,8 @@ func openDatabase(ctx context.Context, c Config, log *slog.Logger, say io.Writer
 		Chunk:       c.Database.Chunk,
 		Connections: c.Database.Connections,
 		MaxNew:      c.Database.MaxUnassigned,
+		Retain:      c.Database.Retain,
+		Quarantine:  c.Database.RetainQuarantine,
 		Log:         log,
 	})
 	if err != nil {

@@ -42,6 +42,17 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 		}
 		d.named = append(d.named, namedDriver{"broker", b, startedOr(b.Started(), "the embedded broker does not listen yet")})
 	}
+	for _, m := range c.MQTT {
+		config := m.Config
+		if len(config.Filters) == 0 {
+			config.Filters = router.Filters()
+		}
+		session, err := mqtt.New(config, router, mqtt.WithLogger(log.With("part", "mqtt")), mqtt.WithRegisterer(metrics))
+		if err != nil {
+			return nil, err
+		}
+		d.named = append(d.named, namedDriver{"broker " + m.Name, session, session.Ready})
+	}
 	return d, nil
 }
 
