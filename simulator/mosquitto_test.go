@@ -111,3 +111,20 @@ func (b *mosquitto) kill() {
 		b.t.Error(err)
 	}
 }
+
+// mosquittoPassword adds an account to a password file; false where the tool is missing.
+func mosquittoPassword(t *testing.T, path, user, password string) bool {
+	t.Helper()
+	tool, err := exec.LookPath("mosquitto_passwd")
+	if err != nil {
+		return false
+	}
+	flags := []string{"-b"}
+	if !exists(path) {
+		flags = append(flags, "-c")
+	}
+	if out, err := exec.Command(tool, append(flags, path, user, password)...).CombinedOutput(); err != nil {
+		t.Fatalf("mosquitto_passwd: %v: %s", err, out)
+	}
+	return true
+}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,7 +21,7 @@ type MQTTConfig struct {
 	TLS        *tls.Config // for tls://; nil: the system's roots
 	Window     int         // unacknowledged messages of an account; 0: 20
 	MaxWaiting int         // messages kept for an account; beyond that the oldest is dropped and counted. 0: 10,000
-	Block      bool        // Publish waits for room instead of dropping
+	Block      bool        // Publish waits for room instead of dropping; while a link is down its queue grows instead
 	Log        *slog.Logger
 }
 
@@ -138,7 +139,7 @@ type mqttAccount struct {
 	queue    []mqttMessage
 	inFlight int
 	up       bool
-	conn     net.Conn // of the current connection
+	conn     *patientConn // the current connection
 }
 
 // tell wakes the account's goroutine.
@@ -151,6 +152,7 @@ func (a *mqttAccount) tell() {
 
 // cut closes the connection under paho's feet; a.mu is held.
 func (a *mqttAccount) cut() {
+	a.conn.broken.Store(true)
 	if err := a.conn.Close(); err != nil {
 		a.face.config.Log.Debug("connection was closed already", "device", a.ID, "error", err)
 	}
@@ -160,6 +162,9 @@ func (a *mqttAccount) cut() {
 func (a *mqttAccount) put(ctx context.Context, m mqttMessage) error {
 	a.mu.Lock()
 	for len(a.queue) >= a.face.config.MaxWaiting {
+		if a.face.config.Block && !a.up { // who would end the wait is the caller: let the queue grow
+			break
+		}
 		if !a.face.config.Block {
 			a.queue = a.queue[1:]
 			a.face.dropped.Add(1)
@@ -225,7 +230,7 @@ func (a *mqttAccount) connect(ctx context.Context, lost chan struct{}) (paho.Cli
 	config := &a.face.config
 	options := paho.NewClientOptions().AddBroker(config.Broker).SetClientID(string(a.ID)).SetUsername(string(a.ID)).
 		SetPassword(a.Password).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(10*time.Second).SetWriteTimeout(10*time.Second).SetKeepAlive(30*time.Second).
+		SetConnectTimeout(10*time.Second).SetWriteTimeout(publishPatience).SetKeepAlive(30*time.Second).
 		SetBinaryWill(status, []byte(`{"online":false}`), 1, true).
 		SetConnectionLostHandler(func(paho.Client, error) { close(lost) }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return a.open(ctx) })
@@ -252,11 +257,53 @@ func (a *mqttAccount) open(ctx context.Context) (net.Conn, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.conn = conn
+	patient := &patientConn{Conn: conn}
+	a.conn = patient
 	if !a.up {
 		a.cut()
 	}
-	return conn, nil
+	return patient, nil
+}
+
+// publishPatience is how long paho's Publish waits for its writer; then the token has the error heldBack.
+// When the connection dies in that moment the writer never comes and Publish sits out the whole time, so it is
+// short. paho takes the same figure as the deadline of each write, which would break the connection to a broker that
+// holds us back; patientConn puts that right.
+const (
+	publishPatience = 200 * time.Millisecond
+	heldBack        = "publish was broken by timeout"
+)
+
+// patientConn gives every write half a minute, and breaks as a line does: paho takes "use of closed
+// network connection" for its own doing and would not notice.
+type patientConn struct {
+	net.Conn
+	broken atomic.Bool
+}
+
+var errLinkDown = errors.New("link is down")
+
+func (c *patientConn) SetWriteDeadline(at time.Time) error {
+	if !at.IsZero() {
+		at = at.Add(30*time.Second - publishPatience)
+	}
+	return c.Conn.SetWriteDeadline(at)
+}
+
+func (c *patientConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && c.broken.Load() {
+		err = errLinkDown
+	}
+	return n, err
+}
+
+func (c *patientConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && c.broken.Load() {
+		err = errLinkDown
+	}
+	return n, err
 }
 
 // flight is a published message that waits for its PUBACK.
@@ -271,7 +318,7 @@ func (a *mqttAccount) serve(ctx context.Context, client paho.Client, lost <-chan
 	var flights []flight
 	defer func() { a.unsend(flights) }()
 	for {
-		for len(flights) < a.face.config.Window {
+		for len(flights) < a.face.config.Window && client.IsConnectionOpen() {
 			m, ok := a.take()
 			if !ok {
 				break
@@ -285,7 +332,11 @@ func (a *mqttAccount) serve(ctx context.Context, client paho.Client, lost <-chan
 		select {
 		case <-done:
 			if flights[0].token.Error() != nil {
-				return acknowledged
+				if flights[0].token.Error().Error() != heldBack || !client.IsConnectionOpen() {
+					return acknowledged
+				}
+				flights[0].token = client.Publish(flights[0].message.topic, 1, false, flights[0].message.payload)
+				continue
 			}
 			flights[0] = flight{}
 			flights = flights[1:]
