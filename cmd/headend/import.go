@@ -26,7 +26,7 @@ type importCommand struct {
 
 // importFile is what the four have in common.
 type importFile struct {
-	File        string `arg:"" type:"existingfile" help:"CSV file (comma, UTF-8), its first line the header above."`
+	File        string `arg:"" help:"CSV file (comma, UTF-8), its first line the header above."`
 	SkipRefused bool   `help:"Write the good lines of a file that has bad ones. Without this one bad line means that nothing is written."`
 }
 
@@ -68,6 +68,9 @@ func runImport[Row any](p *program, c importFile,
 ) (err error) {
 	config, err := p.config()
 	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(c.File); err != nil { // before a database is started for nothing
 		return err
 	}
 	database, err := openDatabase(p.ctx, config, p.logger(config.Log), p.stderr)
