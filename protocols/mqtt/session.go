@@ -18,9 +18,10 @@ import (
 // Session receives from a broker of the utility's own, any that speaks MQTT 3.1.1. It implements
 // protocols.Driver.
 //
-//	broker ──paho──▶ link 0..n ──▶ intake ──batch──▶ collectors ─Decode─▶ Sink.Accept
-//	   ▲               │                                                     │ nil
-//	   └────PUBACK─────┴──────────────── Message.Ack ◀───────────────────────┘
+//	broker ──PUBLISH──▶ link 0..n ──▶ intake ──batch──▶ collectors ─Decode─▶ Sink.Accept
+//	   ▲  ▲               │  │                                                 │ nil
+//	   │  └────PUBACK─────┘  │◀────────────────────────────────────────────────┘
+//	   └───paho: CONNECT, SUBSCRIBE, PINGREQ, our own PUBLISH
 //
 // A message is acknowledged to the broker after Accept has returned nil for it, in the order of arrival
 // [MQTT-4.6.0-2]. Sessions are persistent: what is not acknowledged the broker keeps, also while the
@@ -234,8 +235,8 @@ func (s *Session) options(id string) (*paho.ClientOptions, error) {
 	o.SetClientID(id).SetUsername(s.config.Username).SetPassword(password)
 	o.SetProtocolVersion(4)
 	o.SetCleanSession(false)
-	o.SetOrderMatters(true) // one goroutine calls the handler, which only enqueues
-	o.SetAutoAckDisabled(true)
+	o.SetOrderMatters(true)
+	o.SetAutoAckDisabled(true) // a message that came to paho all the same must not be acknowledged unstored
 	// A link connects anew itself, with a new client: then it knows whether the broker still has the
 	// session, and nothing sleeps when Run is to end.
 	o.SetAutoReconnect(false)

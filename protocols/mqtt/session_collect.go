@@ -17,14 +17,12 @@ const (
 // collector takes batches, decodes them, has them stored and acknowledges them. Several run at once:
 // while one waits for the commit the next decodes.
 type collector struct {
-	s     *Session
-	sink  protocols.Sink
-	wires map[*wire]struct{}
+	s    *Session
+	sink protocols.Sink
 }
 
 // run works until intake has ended and is empty. ctx bounds Accept; stopping ends the retries.
 func (w *collector) run(ctx context.Context) {
-	w.wires = map[*wire]struct{}{}
 	for {
 		b := w.s.intake.take()
 		if b == nil {
@@ -45,8 +43,7 @@ func (w *collector) run(ctx context.Context) {
 func (w *collector) decode(b *takings) {
 	for i := range b.messages {
 		t := &b.messages[i]
-		m := protocols.Message{Topic: t.message.Topic(), Payload: t.message.Payload(), Retained: t.message.Retained(),
-			QoS: t.message.Qos(), Received: time.Unix(0, t.received).UTC()}
+		m := protocols.Message{Topic: t.topic, Payload: t.payload, Retained: t.retained, QoS: t.qos, Received: time.Unix(0, t.received).UTC()}
 		w.safely(m, &b.decoded)
 	}
 }
@@ -95,31 +92,23 @@ func (w *collector) accept(ctx context.Context, batches []headend.Batch) bool {
 	}
 }
 
-// answer acknowledges a batch and frees its places.
+// answer acknowledges a batch and frees its places, for each stretch of messages that came over the
+// same connection at once.
 func (w *collector) answer(b *takings, stored bool) {
+	for m := b.messages; len(m) > 0; {
+		n := 1
+		for n < len(m) && m[n].wire == m[0].wire {
+			n++
+		}
+		if stored {
+			m[0].wire.acknowledge(m[:n])
+		}
+		m[0].link.release(n)
+		m = m[n:]
+	}
 	if stored {
-		w.acknowledge(b)
 		w.s.metrics.acknowledged.Add(float64(len(b.messages)))
 	}
-	for i := range b.messages {
-		<-b.messages[i].link.slots
-	}
-}
-
-func (w *collector) acknowledge(b *takings) {
-	for i := range b.messages {
-		if t := &b.messages[i]; t.wire != nil {
-			if _, corked := w.wires[t.wire]; !corked {
-				t.wire.cork()
-				w.wires[t.wire] = struct{}{}
-			}
-		}
-		b.messages[i].message.Ack()
-	}
-	for wire := range w.wires {
-		wire.uncork()
-	}
-	clear(w.wires)
 }
 
 // reply publishes what a decoder asks for, a Sparkplug rebirth request for one. Best effort by contract.

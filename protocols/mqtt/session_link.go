@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,15 +28,18 @@ type link struct {
 	filters []string
 	former  []string // what an earlier configuration may have subscribed to in this session
 
-	slots      chan struct{} // one for each message not yet answered
-	born       bool          // was up once
-	subscribed bool          // since this process began; later the broker's word is enough
+	mu       sync.Mutex
+	inFlight int           // messages not yet answered
+	room     chan struct{} // closed when there is room for one more; nil when nobody waits
+
+	born       bool // was up once
+	subscribed bool // since this process began; later the broker's word is enough
 	up         atomic.Pointer[paho.Client]
 	wire       atomic.Pointer[wire] // of the connection being made or up
 }
 
 func newLink(s *Session, i int) *link {
-	return &link{s: s, id: s.config.ClientID + "-" + strconv.Itoa(i), first: i == 0, slots: make(chan struct{}, s.config.InFlight)}
+	return &link{s: s, id: s.config.ClientID + "-" + strconv.Itoa(i), first: i == 0}
 }
 
 // run keeps the connection up until ctx ends and the session has drained.
@@ -80,10 +83,10 @@ func (l *link) connect(ctx context.Context) error {
 	}
 	lost := make(chan error, 1)
 	o.SetStore(l.s.outbox.of(l.id))
-	o.SetDefaultPublishHandler(l.take) // set before connecting: queued messages come with the CONNACK
+	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.s.metrics.loss(l.s.log, m) }) // all else goes to take
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
 	o.SetCustomOpenConnectionFn(func(server *url.URL, _ paho.ClientOptions) (net.Conn, error) {
-		w, err := openWire(ctx, server, l.s.config)
+		w, err := openWire(ctx, server, l.s.config, l.take)
 		if err != nil {
 			return nil, err
 		}
@@ -96,12 +99,11 @@ func (l *link) connect(ctx context.Context) error {
 		client.Disconnect(disconnectMS)
 		return fmt.Errorf("connect: %w", err)
 	}
-	if !l.subscribed || !token.SessionPresent() {
-		if err := l.subscribe(ctx, client); err != nil {
-			client.Disconnect(disconnectMS)
-			return err
-		}
-		l.subscribed = true
+	// Whatever the broker says of the session: Mosquitto 2.0.11, killed and started again with
+	// persistence, has the session and has lost its shared subscriptions.
+	if err := l.subscribe(ctx, client, lost); err != nil {
+		client.Disconnect(disconnectMS)
+		return err
 	}
 	l.s.log.Info("connected to the broker", "client", l.id, "session_present", token.SessionPresent())
 	l.up.Store(&client)
@@ -138,8 +140,11 @@ func (l *link) wait(ctx context.Context, token paho.Token) error {
 
 // subscribe asks for the link's filters, and gives up those that an earlier configuration had in the
 // same session.
-func (l *link) subscribe(ctx context.Context, client paho.Client) error {
-	if err := l.waitFor(ctx, client.Unsubscribe(l.former...)); err != nil {
+//
+// It waits as long as the connection lasts: the answers come behind messages of the session, which a
+// standing sink holds up.
+func (l *link) subscribe(ctx context.Context, client paho.Client, lost <-chan error) error {
+	if err := waitFor(ctx, client.Unsubscribe(l.former...), lost); err != nil {
 		return fmt.Errorf("unsubscribe: %w", err)
 	}
 	filters := map[string]byte{}
@@ -147,7 +152,7 @@ func (l *link) subscribe(ctx context.Context, client paho.Client) error {
 		filters[f] = byte(l.s.config.QoS)
 	}
 	token := client.SubscribeMultiple(filters, nil)
-	if err := l.waitFor(ctx, token); err != nil {
+	if err := waitFor(ctx, token, lost); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	for filter, granted := range token.(*paho.SubscribeToken).Result() {
@@ -159,56 +164,83 @@ func (l *link) subscribe(ctx context.Context, client paho.Client) error {
 		}
 	}
 	if l.first {
-		l.watchLoss(ctx, client)
+		l.watchLoss(ctx, client, lost)
 	}
 	return nil
 }
 
-func (l *link) waitFor(ctx context.Context, token paho.Token) error {
-	ctx, cancel := context.WithTimeout(ctx, l.s.config.ConnectTimeout)
-	defer cancel()
+// waitFor waits for a token, the loss of the connection or the end of ctx.
+func waitFor(ctx context.Context, token paho.Token, lost <-chan error) error {
 	select {
 	case <-token.Done():
 		return token.Error()
+	case err := <-lost:
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// take is paho's handler: it enqueues, and while the session has all it may, it waits, so that the
-// connection is not read. A message it does not take is not acknowledged and comes again.
-func (l *link) take(_ paho.Client, m paho.Message) {
-	if strings.HasPrefix(m.Topic(), "$SYS/") {
-		l.s.metrics.loss(l.s.log, m)
-		return
-	}
-	w := l.wire.Load()
-	select {
-	case <-l.s.stopping:
-		return
-	default:
-	}
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.s.stopping:
-		return
-	case <-w.gone:
-		return
+// take puts a message into intake, and waits while the session has all it may, so that the connection is
+// not read. An error ends the connection; what was not taken is not acknowledged and comes again.
+func (l *link) take(w *wire, d delivery) error {
+	if err := l.reserve(w); err != nil {
+		return err
 	}
 	l.s.metrics.messages.Inc()
-	t := taken{message: m, link: l, wire: w, received: time.Now().UnixNano()}
+	t := taken{delivery: d, link: l, wire: w, received: time.Now().UnixNano()}
 	for {
 		room := l.s.intake.put(t)
 		if room == nil {
-			return
+			return nil
 		}
-		select {
-		case <-room:
-			continue
-		case <-l.s.stopping:
-		case <-w.gone:
+		if err := l.await(w, room); err != nil {
+			l.release(1)
+			return err
 		}
-		<-l.slots
-		return
+	}
+}
+
+// reserve counts one more message as in flight.
+func (l *link) reserve(w *wire) error {
+	for {
+		l.mu.Lock()
+		if l.inFlight < l.s.config.InFlight {
+			l.inFlight++
+			l.mu.Unlock()
+			return nil
+		}
+		if l.room == nil {
+			l.room = make(chan struct{})
+		}
+		room := l.room
+		l.mu.Unlock()
+		if err := l.await(w, room); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *link) release(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight -= n
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+	}
+}
+
+// await waits for room. When the session stops, it waits until the last acknowledgements are written
+// and the connection is closed, for an error would close it at once.
+func (l *link) await(w *wire, room <-chan struct{}) error {
+	select {
+	case <-room:
+		return nil
+	case <-w.gone:
+		return net.ErrClosed
+	case <-l.s.stopping:
+		<-w.gone
+		return net.ErrClosed
 	}
 }

@@ -17,8 +17,8 @@ const probePatience = 3 * time.Second
 var lossTopics = map[string]byte{"$SYS/broker/publish/messages/dropped": 0, "$SYS/brokers/+/metrics/messages.dropped": 0}
 
 // watchLoss subscribes to them. A broker may forbid it, which is only a pity.
-func (l *link) watchLoss(ctx context.Context, client paho.Client) {
-	if err := l.waitFor(ctx, client.SubscribeMultiple(lossTopics, nil)); err != nil {
+func (l *link) watchLoss(ctx context.Context, client paho.Client, lost <-chan error) {
+	if err := waitFor(ctx, client.SubscribeMultiple(lossTopics, nil), lost); err != nil {
 		l.s.log.Info("the broker does not tell how many messages it drops", "error", err)
 	}
 }
@@ -57,15 +57,17 @@ func (s *Session) probe(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	arrived := make(chan struct{}, 1)
+	lost := make(chan error, 1)
 	var l link
 	l.s = s
 	o.SetCleanSession(true)
+	o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 		m.Ack()
 		poke(arrived)
 	})
 	o.SetCustomOpenConnectionFn(func(server *url.URL, _ paho.ClientOptions) (net.Conn, error) {
-		w, err := openWire(ctx, server, s.config)
+		w, err := openWire(ctx, server, s.config, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -77,13 +79,15 @@ func (s *Session) probe(ctx context.Context) (bool, error) {
 	if err := l.wait(ctx, client.Connect()); err != nil {
 		return false, fmt.Errorf("connect: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.config.ConnectTimeout)
+	defer cancel()
 	topic := "lastgasp/probe/" + rand.Text()
 	subscription := client.Subscribe("$share/"+s.config.Group+"-probe/"+topic, 1, nil)
-	if err := l.waitFor(ctx, subscription); err != nil {
-		return false, nil // refused, or closed upon it: not available
+	if err := waitFor(ctx, subscription, lost); err != nil {
+		return false, fmt.Errorf("probe of shared subscriptions, which shared: on or off makes needless: %w", err)
 	}
-	if err := l.waitFor(ctx, client.Publish(topic, 1, false, "shared?")); err != nil {
-		return false, fmt.Errorf("probe of shared subscriptions: %w", err)
+	if err := waitFor(ctx, client.Publish(topic, 1, false, "shared?"), lost); err != nil {
+		return false, fmt.Errorf("probe of shared subscriptions, which shared: on or off makes needless: %w", err)
 	}
 	patience := time.NewTimer(probePatience)
 	defer patience.Stop()

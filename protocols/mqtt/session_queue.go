@@ -4,14 +4,12 @@ import (
 	"sync"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
-
 	"lastgasp/protocols"
 )
 
-// taken is a message as paho delivered it.
+// taken is a message that is being worked on.
 type taken struct {
-	message  paho.Message
+	delivery
 	link     *link
 	wire     *wire // the connection it came over, which alone can acknowledge it
 	received int64 // Unix nanoseconds
@@ -70,7 +68,7 @@ func (q *intake) put(t taken) <-chan struct{} {
 		return q.room
 	}
 	b.messages = append(b.messages, t)
-	b.bytes += len(t.message.Payload())
+	b.bytes += len(t.payload)
 	switch {
 	case len(b.messages) >= q.most || b.bytes >= q.mostBytes:
 		poke(q.full)

@@ -17,10 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"lastgasp/headend"
 	"lastgasp/protocols"
 	"lastgasp/protocols/drivertest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // mosquitto is a real broker on a free port.
 type mosquitto struct {
@@ -74,7 +78,6 @@ func startMosquitto(t testing.TB, extra ...string) *mosquitto {
 func (m *mosquitto) start() {
 	m.t.Helper()
 	m.process = exec.Command(m.program, "-c", m.config)
-	m.process.Stderr = os.Stderr
 	if err := m.process.Start(); err != nil {
 		m.t.Fatal(err)
 	}
@@ -338,7 +341,7 @@ func TestSessionContract(t *testing.T) {
 	}
 }
 
-// running is a session under test.
+// runningSession is a session under test.
 type runningSession struct {
 	*Session
 	sink *drivertest.Sink
@@ -347,13 +350,17 @@ type runningSession struct {
 
 func runSession(t testing.TB, config Config, decoder protocols.Decoder, opts ...Option) runningSession {
 	t.Helper()
+	return runSessionInto(t, drivertest.NewSink(), config, decoder, opts...)
+}
+
+func runSessionInto(t testing.TB, sink *drivertest.Sink, config Config, decoder protocols.Decoder, opts ...Option) runningSession {
+	t.Helper()
 	s, err := New(config, decoder, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	sink := drivertest.NewSink()
 	go func() { done <- s.Run(ctx, sink) }()
 	stop := sync.OnceFunc(func() {
 		cancel()

@@ -4,40 +4,59 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 const (
 	wireRead    = 64 << 10
-	wirePending = 1 << 20 // bytes to be written beyond which a writer waits
+	maxPacket   = 16 << 20 // of what the broker sends; its decoder has a far lower bound
+	wirePending = 1 << 20  // bytes to be written beyond which a writer waits
 )
 
-// wire is paho's connection to the broker. paho reads a packet in three or four system calls and
-// writes every PUBACK with one of its own; measured, that is two thirds of its cost. wire reads ahead,
-// and gathers what is written until the writer has caught up.
+// wire is paho's connection to the broker, and takes the messages out of it before paho sees them.
+//
+// paho reads a packet in three or four system calls, passes it through five goroutines, keeps it in a
+// store under a printed key, and writes each PUBACK with a system call of its own: 10.9 µs of CPU a
+// message with a sink that does nothing, 6.4 µs with reads and writes gathered here (30 allocations).
+// Read here and acknowledged here it is 1.5 µs and 2 allocations. Connecting, sessions, subscriptions, pings and
+// everything we publish stay paho's.
 type wire struct {
 	net.Conn
 	br      *bufio.Reader
 	timeout time.Duration
-	gone    chan struct{} // closed when the connection is lost or closed
+	gone    chan struct{}        // closed when the connection is lost or closed
+	deliver func(delivery) error // takes a message; nil leaves all to paho
+	pass    int                  // bytes of the packet at br that are paho's
 
-	mu     sync.Mutex
-	moved  sync.Cond
-	out    []byte
-	corked int // batches whose acknowledgements are being written
-	err    error
-	end    bool
-	once   sync.Once
-	done   chan struct{} // the flusher has ended
+	mu    sync.Mutex
+	moved sync.Cond
+	out   []byte
+	err   error
+	end   bool
+	once  sync.Once
+	done  chan struct{} // the flusher has ended
+}
+
+// delivery is a message with QoS 1 or 2 as the broker sent it.
+type delivery struct {
+	topic    string
+	payload  []byte
+	id       uint16
+	qos      byte
+	retained bool
 }
 
 // openWire connects to a server. The flusher it starts ends with Close.
-func openWire(ctx context.Context, server *url.URL, config Config) (*wire, error) {
+func openWire(ctx context.Context, server *url.URL, config Config, deliver func(*wire, delivery) error) (*wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
 	// A dead peer is noticed by TCP: paho's own check fails when a standing sink holds up the PINGRESP.
@@ -62,13 +81,16 @@ func openWire(ctx context.Context, server *url.URL, config Config) (*wire, error
 	}
 	w := &wire{Conn: nc, br: bufio.NewReaderSize(nc, wireRead), timeout: config.WriteTimeout, gone: make(chan struct{}), done: make(chan struct{})}
 	w.moved.L = &w.mu
+	if deliver != nil {
+		w.deliver = func(d delivery) error { return deliver(w, d) }
+	}
 	go w.flush()
 	return w, nil
 }
 
-// Read implements net.Conn.
+// Read gives paho its packets.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.br.Read(p)
+	n, err := w.read(p)
 	if err != nil {
 		w.lose()
 		w.mu.Lock()
@@ -78,6 +100,106 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.mu.Unlock()
 	}
 	return n, err
+}
+
+func (w *wire) read(p []byte) (int, error) {
+	for w.pass == 0 {
+		if err := w.next(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.br.Read(p[:min(len(p), w.pass)])
+	w.pass -= n
+	return n, err
+}
+
+// next looks at the packet at br: it is delivered, answered, or left to paho.
+func (w *wire) next() error {
+	head, body, err := w.header()
+	if err != nil {
+		return err
+	}
+	first := head[0]
+	switch kind, qos := first>>4, first>>1&3; {
+	case w.deliver == nil || kind != packets.Publish && kind != packets.Pubrel || kind == packets.Publish && qos == 0:
+		w.pass = len(head) + body
+		return nil
+	case body > maxPacket:
+		return fmt.Errorf("the broker sent a packet of %d bytes, at most %d are taken", body, maxPacket)
+	default:
+		if _, err := w.br.Discard(len(head)); err != nil {
+			return err
+		}
+		b := make([]byte, body)
+		if _, err := io.ReadFull(w.br, b); err != nil {
+			return err
+		}
+		if kind == packets.Pubrel {
+			return w.complete(b)
+		}
+		d, err := parseDelivery(first, b)
+		if err != nil {
+			return err
+		}
+		return w.deliver(d)
+	}
+}
+
+// header peeks at the fixed header and tells the length of what follows it.
+func (w *wire) header() (head []byte, body int, err error) {
+	for n := 2; n <= 5; n++ {
+		b, err := w.br.Peek(n)
+		if err != nil {
+			return nil, 0, err
+		}
+		body |= int(b[n-1]&0x7f) << (7 * (n - 2))
+		if b[n-1] < 0x80 {
+			return b, body, nil
+		}
+	}
+	return nil, 0, errors.New("the broker sent a remaining length of more than four bytes")
+}
+
+// parseDelivery reads the body of a PUBLISH with QoS 1 or 2.
+func parseDelivery(first byte, b []byte) (delivery, error) {
+	d := delivery{qos: first >> 1 & 3, retained: first&1 != 0}
+	if len(b) < 2 || d.qos == 3 {
+		return d, errDelivery
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if len(b) < 2+n+2 {
+		return d, errDelivery
+	}
+	d.topic, d.id, d.payload = string(b[2:2+n]), binary.BigEndian.Uint16(b[2+n:]), b[2+n+2:]
+	return d, nil
+}
+
+var errDelivery = errors.New("the broker sent a malformed PUBLISH")
+
+// complete answers a PUBREL: the message was stored before its PUBREC.
+func (w *wire) complete(b []byte) error {
+	if len(b) < 2 {
+		return errors.New("the broker sent a malformed PUBREL")
+	}
+	_, err := w.Write([]byte{0x70, 2, b[0], b[1]})
+	return err
+}
+
+// acknowledge answers messages that are stored: PUBACK to QoS 1, PUBREC to QoS 2.
+func (w *wire) acknowledge(b []taken) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil || w.end {
+		return // it comes again on the next connection
+	}
+	for i := range b {
+		first := byte(0x40)
+		if b[i].qos == 2 {
+			first = 0x50
+		}
+		w.out = append(w.out, first, 2, byte(b[i].id>>8), byte(b[i].id))
+	}
+	w.moved.Broadcast()
 }
 
 func (w *wire) lose() { w.once.Do(func() { close(w.gone) }) }
@@ -96,24 +218,8 @@ func (w *wire) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	w.out = append(w.out, p...)
-	if w.corked == 0 || len(w.out) > wireRead {
-		w.moved.Broadcast()
-	}
-	return len(p), nil
-}
-
-// cork gathers what is written until uncork; calls may overlap.
-func (w *wire) cork() {
-	w.mu.Lock()
-	w.corked++
-	w.mu.Unlock()
-}
-
-func (w *wire) uncork() {
-	w.mu.Lock()
-	w.corked--
 	w.moved.Broadcast()
-	w.mu.Unlock()
+	return len(p), nil
 }
 
 // flush writes what was gathered, until Close or an error.
@@ -123,7 +229,7 @@ func (w *wire) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
-		for !w.end && (len(w.out) == 0 || w.corked > 0 && len(w.out) <= wireRead) {
+		for !w.end && len(w.out) == 0 {
 			w.moved.Wait()
 		}
 		if len(w.out) == 0 {
