@@ -34,7 +34,7 @@ func (s *Store) Append(ctx context.Context, batches []headend.Batch) (headend.Ap
 
 // fill turns batches into rows, registering what is new.
 func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) error {
-	made, err := s.meet(ctx, batches)
+	made, leftOut, err := s.meet(ctx, batches)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,9 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 			continue
 		}
 		device, known := s.devices.get(b.Device)
+		if _, left := leftOut[b.Device]; !known && !left {
+			return fmt.Errorf("device %s was registered and is not in the registry", b.Device)
+		}
 		if !known {
 			p.refused.add(b, &headend.Refusal{Reason: headend.ReasonTooManyNew,
 				Detail: fmt.Sprintf("device %s is unknown and %d devices already wait unassigned; attach or retire some, or raise store.max_new", b.Device, s.devices.maxNew)})
@@ -68,8 +71,9 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 	return nil
 }
 
-// meet registers the devices and quantities that the batches name and nobody has met before.
-func (s *Store) meet(ctx context.Context, batches []headend.Batch) (made int, err error) {
+// meet registers the devices and quantities that the batches name and nobody has met before. Devices
+// beyond the limit are left out.
+func (s *Store) meet(ctx context.Context, batches []headend.Batch) (made int, leftOut map[headend.DeviceID]headend.DeviceKind, err error) {
 	var devices map[headend.DeviceID]headend.DeviceKind
 	var quantities map[headend.Quantity]bool
 	note := func(id headend.DeviceID, kind headend.DeviceKind) {
@@ -105,15 +109,15 @@ func (s *Store) meet(ctx context.Context, batches []headend.Batch) (made int, er
 	}
 	if devices != nil {
 		if made, err = s.register(ctx, devices); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	if quantities != nil {
 		if err := s.registerQuantities(ctx, quantities); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	return made, nil
+	return made, devices, nil
 }
 
 // attempts bounds how often a transaction that lost against another is tried again within one call.

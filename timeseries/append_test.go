@@ -282,3 +282,31 @@ func TestAppendAgainstAModel(t *testing.T) {
 		expectRows(t, s, "SELECT count(*) FROM reading_other", fmt.Sprint(len(want)))
 	})
 }
+
+// A registry that is read again while new devices report must not forget them: their readings would be
+// taken for those of devices beyond the limit.
+func TestReloadingBesideNewDevices(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		stop := make(chan struct{})
+		var reloading sync.WaitGroup
+		reloading.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := s.Reload(context.Background()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+		for i := range 150 {
+			appendAll(t, s, batch(headend.DeviceID(fmt.Sprintf("M%d", i)), noon, "v1", 1.0))
+		}
+		close(stop)
+		reloading.Wait()
+		expectRows(t, s, "SELECT count(*) FROM reading", "150")
+		expectRows(t, s, "SELECT count(*) FROM quarantine", "0")
+	})
+}

@@ -106,10 +106,24 @@ func (s *Store) Reload(ctx context.Context) error {
 			unassigned++
 		}
 	}
-	s.devices.mu.Lock()
-	defer s.devices.mu.Unlock()
-	s.devices.byID, s.devices.unassigned = byID, unassigned
+	s.devices.replace(byID, unassigned)
 	return nil
+}
+
+// replace takes a registry read from the database. Devices registered while it was being read are kept:
+// no device is ever deleted, so what the reading does not have is newer.
+func (c *deviceCache) replace(byID map[headend.DeviceID]registered, unassigned int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, d := range c.byID {
+		if _, read := byID[id]; !read {
+			byID[id] = d
+			if d.standing.State == headend.DeviceUnassigned {
+				unassigned++
+			}
+		}
+	}
+	c.byID, c.unassigned = byID, unassigned
 }
 
 func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]registered, map[int32]headend.DeviceID, error) {
@@ -133,8 +147,8 @@ func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[h
 }
 
 // register makes sure that every device named has a row, as unassigned where it is new, and puts them
-// into the cache. It returns how many it made; ids beyond the limit of unassigned devices are left
-// out.
+// into the cache. It returns how many it made. Ids beyond the limit of unassigned devices stay in unknown,
+// the others leave it.
 func (s *Store) register(ctx context.Context, unknown map[headend.DeviceID]headend.DeviceKind) (int, error) {
 	c := &s.devices
 	c.mu.RLock()
@@ -160,6 +174,7 @@ func (s *Store) register(ctx context.Context, unknown map[headend.DeviceID]heade
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, d := range found {
+		delete(unknown, id)
 		if _, there := c.byID[id]; !there {
 			c.byID[id] = d
 			if d.standing.State == headend.DeviceUnassigned {
