@@ -20,5 +20,5 @@ type DeviceFilter struct {
 	State      DeviceState
 	UsagePoint string // measured now
 	Node       string // at or below which the usage point hangs now
-	Text       string // part of the device's or usage point's id, or of the usage point's name, in any case
+	Text       string // part of the device's or usage point's id, or of the usage point's name; case of a to z does not matter
 }

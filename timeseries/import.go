@@ -61,6 +61,10 @@ func (s *Store) importRegistry(ctx context.Context, r *registryImport, rows iter
 		if _, err := r.tx.Exec(ctx, sqlImportNotify, r.kind.name); err != nil {
 			return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
 		}
+		// A planner that believes in empty tables would answer the next questions by reading them whole.
+		if _, err := r.tx.Exec(ctx, sqlImportAnalyze); err != nil {
+			return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
+		}
 	}
 	r.progress("committing", r.lines)
 	return result, wrapImport(rollbackAfter(ctx, r.tx, r.tx.Commit(ctx)))

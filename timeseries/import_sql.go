@@ -6,6 +6,8 @@ import _ "embed" // the statements
 var (
 	//go:embed sql/import_begin.sql
 	sqlImportBegin string
+	//go:embed sql/import_analyze.sql
+	sqlImportAnalyze string
 	//go:embed sql/import_count.sql
 	sqlImportCount string
 	//go:embed sql/import_notify.sql

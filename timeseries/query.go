@@ -64,6 +64,20 @@ func list[Row any](ctx context.Context, tx pgx.Tx, scan func(pgx.CollectableRow)
 	return pgx.CollectRows(rows, scan)
 }
 
+// pick is a condition of a list that is there when a filter is.
+type pick struct{ filter, condition string }
+
+// picked puts the conditions of the filters that are given in place of the list's mark.
+func picked(sql string, picks ...pick) string {
+	var conditions strings.Builder
+	for _, p := range picks {
+		if p.filter != "" {
+			conditions.WriteString(p.condition)
+		}
+	}
+	return strings.Replace(sql, "/*picked*/", conditions.String(), 1)
+}
+
 // end is a time that may be none.
 func end(t *time.Time) time.Time {
 	if t == nil {

@@ -14,7 +14,8 @@ import (
 // Devices lists at most so many devices in the order of their ids, after one of them.
 func (s *Store) Devices(ctx context.Context, f headend.DeviceFilter, after headend.DeviceID, limit int) (found []headend.DeviceStatus, err error) {
 	err = s.read(ctx, func(tx pgx.Tx) error {
-		found, err = list(ctx, tx, scanDevice, sqlQueryDeviceList, after, limit, f.Kind, f.State, f.UsagePoint, f.Node, f.Text)
+		sql := picked(sqlQueryDeviceList, pick{f.Node, sqlQueryDeviceByNode}, pick{f.Text, sqlQueryDeviceByText})
+		found, err = list(ctx, tx, scanDevice, sql, after, limit, f.Kind, f.State, f.UsagePoint, f.Node, f.Text)
 		return err
 	})
 	if err != nil {

@@ -13,7 +13,9 @@ import (
 // UsagePoints lists at most so many usage points as they are now, in the order of their ids, after one.
 func (s *Store) UsagePoints(ctx context.Context, f headend.UsagePointFilter, after string, limit int) (found []headend.UsagePoint, err error) {
 	err = s.read(ctx, func(tx pgx.Tx) error {
-		found, err = list(ctx, tx, scanUsagePoint, sqlQueryUsagePointList, after, limit, f.Node, f.Organisation, f.Text)
+		sql := picked(sqlQueryUsagePointList, pick{f.Node, sqlQueryUsagePointByNode},
+			pick{f.Organisation, sqlQueryUsagePointByOrganisation}, pick{f.Text, sqlQueryUsagePointByText})
+		found, err = list(ctx, tx, scanUsagePoint, sql, after, limit, f.Node, f.Organisation, f.Text)
 		return err
 	})
 	if err != nil {

@@ -4,6 +4,16 @@ import _ "embed" // the statements
 
 // The statements the API asks with, one a file in sql/.
 var (
+	//go:embed sql/query_device_by_node.sql
+	sqlQueryDeviceByNode string
+	//go:embed sql/query_device_by_text.sql
+	sqlQueryDeviceByText string
+	//go:embed sql/query_usage_point_by_node.sql
+	sqlQueryUsagePointByNode string
+	//go:embed sql/query_usage_point_by_organisation.sql
+	sqlQueryUsagePointByOrganisation string
+	//go:embed sql/query_usage_point_by_text.sql
+	sqlQueryUsagePointByText string
 	//go:embed sql/query_bound.sql
 	sqlQueryBound string
 	//go:embed sql/query_device.sql

@@ -20,8 +20,9 @@ WITH RECURSIVE below AS (
 ), register AS (
   SELECT r.meter, r.bucket, r.import_wh_first, r.export_wh_first, lead(r.bucket) OVER w AS next,
          lead(r.import_wh_first) OVER w AS import_next, lead(r.export_wh_first) OVER w AS export_next
-  FROM (SELECT DISTINCT device FROM metered) m JOIN reading_hour r ON r.meter = m.device
-  WHERE r.bucket >= $2 AND r.bucket < $3 + INTERVAL '1 hour'
+  FROM (SELECT DISTINCT device FROM metered) m
+  CROSS JOIN LATERAL (SELECT meter, bucket, import_wh_first, export_wh_first FROM reading_hour
+                      WHERE meter = m.device AND bucket >= $2 AND bucket < $3 + INTERVAL '1 hour' OFFSET 0) r
   WINDOW w AS (PARTITION BY r.meter ORDER BY r.bucket)
 ), counted AS (
   SELECT r.bucket, m.usage_point, r.import_next - r.import_wh_first AS import_wh, greatest(r.export_next - r.export_wh_first, 0) AS export_wh
