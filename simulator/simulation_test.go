@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func play(t testing.TB, grid *Grid, text string) (*Simulation, *MemoryTruth, *no
 
 const rough = `
 seed: 5
-interval: 1m
+interval: 2m
 length: 3h
 channel: {loss: 0.02, late: 0.03, late_up_to: 10m..40m, duplicate: 0.02, reorder: 0.02}
 clocks: {drift_ppm: 30, wrong: 0.01}
@@ -74,14 +75,19 @@ func roughGrid(t testing.TB) *Grid {
 func TestSimulationIsDeterministic(t *testing.T) {
 	_, truth, face := play(t, roughGrid(t), rough)
 	_, truth2, face2 := play(t, roughGrid(t), rough)
-	if diff := cmp.Diff(truth, truth2, cmp.AllowUnexported(MemoryTruth{}), cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".mu" }, cmp.Ignore())); diff != "" {
-		t.Errorf("two runs tell different truths:\n%s", diff)
+	if !slices.Equal(truth.readings, truth2.readings) || !slices.Equal(truth.readingFates, truth2.readingFates) ||
+		!slices.Equal(truth.happenings, truth2.happenings) || !slices.Equal(truth.fates, truth2.fates) ||
+		!slices.Equal(truth.interruptions, truth2.interruptions) || !slices.Equal(truth.damages, truth2.damages) {
+		t.Error("two runs tell different truths")
 	}
-	if diff := cmp.Diff(face, face2, cmp.AllowUnexported(notebook{})); diff != "" {
-		t.Errorf("two runs publish different messages:\n%s", diff)
+	if !slices.Equal(face.messages, face2.messages) || !slices.Equal(face.links, face2.links) {
+		t.Error("two runs publish different messages")
+	}
+	if len(truth.readings) == 0 || len(truth.happenings) == 0 || len(truth.interruptions) == 0 || len(face.links) == 0 {
+		t.Error("nothing was compared")
 	}
 	_, truth3, _ := play(t, roughGrid(t), strings.Replace(rough, "seed: 5", "seed: 6", 1))
-	if cmp.Equal(truth.damages, truth3.damages) {
+	if slices.Equal(truth.damages, truth3.damages) {
 		t.Error("another seed strikes the same places at the same times")
 	}
 }
@@ -414,7 +420,11 @@ func comparePublished(t *testing.T, truth *MemoryTruth, messages []noted, allowL
 			late++
 			continue
 		case fates[i] == FateSent && !ok:
-			missing++
+			// The last rounds may be on their way still: gateways collect for a third of a round, and the channel
+			// holds some back for three.
+			if missing++; m.At.Before(readings[len(readings)-1].At.Add(-4 * 2 * time.Minute)) {
+				t.Fatalf("%v was sent and is missing", k)
+			}
 			continue
 		case !ok:
 			continue
@@ -441,9 +451,6 @@ func comparePublished(t *testing.T, truth *MemoryTruth, messages []noted, allowL
 	if len(explained) != len(published) {
 		t.Errorf("%d readings and events were published, %d are true", len(published), len(explained))
 	}
-	if missing > len(readings)/100 { // the last round's, still on its way when the scenario ended
-		t.Errorf("%d of %d readings were sent and never published", missing, len(readings))
-	}
 	t.Logf("%d readings and events, %d copies, %d late ones and %d others still on their way at the end", len(published), copies, late, missing)
 }
 
@@ -460,9 +467,10 @@ func TestBuiltInScenarios(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		spec.Solar /= 10 // their registers are summed up from 2025 on, 5 ms each
 		truth := new(MemoryTruth)
 		scenario.Start = "2026-05-04T03:00:00Z"
-		scenario.Length = Span{10 * time.Minute, 10 * time.Minute}
+		scenario.Length = Span{From: 400 * time.Second, To: 400 * time.Second}
 		s, err := New(generated(t, spec, scenario.Seed), scenario, new(notebook), Options{Truth: truth, Unpaced: true})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
