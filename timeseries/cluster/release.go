@@ -21,7 +21,7 @@ func (c *Cluster) Release(ctx context.Context) error {
 }
 
 // others counts client connections but the one it asks with. Connections our own program has just
-// closed may still be listed for a moment, so the server is asked until the count stops falling.
+// closed may still be listed for a moment, so the server is asked for up to a second.
 func (c *Cluster) others(ctx context.Context) (int, error) {
 	conn, err := pgx.Connect(ctx, c.URL("postgres"))
 	if err != nil {
