@@ -127,7 +127,7 @@ func (b *bench) external(ctx context.Context, t *table) error {
 	if err != nil {
 		return fmt.Errorf("Mosquitto alone: %w", err)
 	}
-	h, err := b.start(ctx, nil, fmt.Sprintf("broker: {enabled: false}\nmqtt: [{name: mosquitto, servers: [\"tcp://%s\"], client_id: lastgasp, connections: 2}]\n", m.address))
+	h, err := b.start(ctx, nil, fmt.Sprintf("broker: {enabled: false}\nmqtt: [{name: mosquitto, servers: [\"tcp://%s\"], client_id: lastgasp}]\n", m.address))
 	if err != nil {
 		return err
 	}

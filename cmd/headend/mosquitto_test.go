@@ -72,7 +72,7 @@ func (m *mosquitto) kill() {
 func (m *mosquitto) headendConfig() string {
 	m.t.Helper()
 	path := filepath.Join(m.t.TempDir(), "lastgasp.yaml")
-	text := fmt.Sprintf("broker: {enabled: false}\nmqtt: [{name: mosquitto, servers: ['tcp://%s'], client_id: chaos, connections: 2}]\n", m.address)
+	text := fmt.Sprintf("broker: {enabled: false}\nmqtt: [{name: mosquitto, servers: ['tcp://%s'], client_id: chaos}]\n", m.address)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		m.t.Fatal(err)
 	}

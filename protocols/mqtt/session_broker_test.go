@@ -79,7 +79,7 @@ func TestShared(t *testing.T) {
 	var both [2]*drivertest.Decoder
 	for i, id := range []string{"a", "b"} {
 		both[i] = &drivertest.Decoder{}
-		s := runSessionInto(t, sink, Config{Servers: []string{m.url()}, ClientID: id, Connections: 3, Filters: testFilter}, both[i])
+		s := runSessionInto(t, sink, Config{Servers: []string{m.url()}, ClientID: id, Connections: 3, Shared: SharedAuto, Filters: testFilter}, both[i])
 		s.awaitStarted(t)
 		if len(s.links) != 3 {
 			t.Fatalf("%d connections: shared subscriptions of Mosquitto were not found", len(s.links))
