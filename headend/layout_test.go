@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"lastgasp/protocols/drivertest": {"lastgasp/headend", "lastgasp/protocols"},
 	"lastgasp/timeseries":           {"lastgasp/headend"},
 	"lastgasp/timeseries/cluster":   {},
+	"lastgasp/timeseries/limit":     {},
 	"lastgasp/timeseries/storetest": {"lastgasp/timeseries", "lastgasp/timeseries/cluster"},
 	"lastgasp/simulator":            {"lastgasp/headend"},
 	"lastgasp/simulator/":           {"lastgasp/headend", "lastgasp/simulator"},

@@ -60,35 +60,56 @@ var Columns = [...]Quantity{
 // EnergyColumns is how many of Columns, from the first, are energy registers in whole Wh or varh.
 const EnergyColumns = 20
 
-var columnOf = func() map[Quantity]int {
-	m := make(map[Quantity]int, len(Columns))
-	for i, q := range Columns {
-		m[q] = i
+// columnTable finds a column by a hash of a name's length, first and last byte, without collisions among
+// Columns (init checks). Every reading is asked for its column several times between socket and table;
+// a map of strings costs five times as much.
+var columnTable [512]int8
+
+// hashName is for names of at least one byte.
+func hashName[T ~string | ~[]byte](name T) uint {
+	n := len(name)
+	return (uint(n) + uint(name[0]) + 11*uint(name[n-1])) % uint(len(columnTable))
+}
+
+func init() {
+	for i := range columnTable {
+		columnTable[i] = -1
 	}
-	return m
-}()
+	for i, q := range Columns {
+		if h := hashName(q); columnTable[h] >= 0 {
+			panic("two quantities with one hash: " + string(q) + " and " + string(Columns[columnTable[h]]))
+		} else {
+			columnTable[h] = int8(i)
+		}
+	}
+}
 
 // Column is the quantity's position in Columns, or -1 when it has no column of its own.
 func (q Quantity) Column() int {
-	if i, ok := columnOf[q]; ok {
-		return i
+	if q == "" {
+		return -1
+	}
+	if i := columnTable[hashName(q)]; i >= 0 && Columns[i] == q {
+		return int(i)
 	}
 	return -1
 }
 
 // IsEnergy tells whether the quantity is a cumulative register in whole Wh or varh.
 func (q Quantity) IsEnergy() bool {
-	i, ok := columnOf[q]
-	return ok && i < EnergyColumns
+	i := q.Column()
+	return i >= 0 && i < EnergyColumns
 }
 
 // LookupQuantity is Quantity(name) without an allocation when the name is one of Columns.
 func LookupQuantity(name []byte) (Quantity, bool) {
-	i, ok := columnOf[Quantity(name)]
-	if !ok {
+	if len(name) == 0 {
 		return "", false
 	}
-	return Columns[i], true
+	if i := columnTable[hashName(name)]; i >= 0 && string(Columns[i]) == string(name) {
+		return Columns[i], true
+	}
+	return "", false
 }
 
 // ValidQuantityName tells whether a name may be stored as a quantity: 1 to MaxQuantityName bytes of

@@ -34,7 +34,7 @@ func (s *Store) Append(ctx context.Context, batches []headend.Batch) (headend.Ap
 
 // fill turns batches into rows, registering what is new.
 func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) error {
-	made, leftOut, err := s.meet(ctx, batches)
+	made, leftOut, err := s.meet(ctx, p, batches)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,11 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 			p.refused.add(b, b.Refusal)
 			continue
 		}
-		device, known := s.devices.get(b.Device)
+		device := p.met[i]
+		if device == nil {
+			device = s.devices.get(b.Device)
+		}
+		known := device != nil
 		if _, left := leftOut[b.Device]; !known && !left {
 			return fmt.Errorf("device %s was registered and is not in the registry", b.Device)
 		}
@@ -59,8 +63,9 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 		}
 		var gateway int32
 		if b.Gateway != "" && len(b.Events) > 0 {
-			g, _ := s.devices.get(b.Gateway)
-			gateway = g.number
+			if g := s.devices.get(b.Gateway); g != nil {
+				gateway = g.number
+			}
 		}
 		p.events.add(device.number, gateway, b)
 	}
@@ -73,12 +78,12 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 
 // meet registers the devices and quantities that the batches name and nobody has met before. Devices
 // beyond the limit are left out.
-func (s *Store) meet(ctx context.Context, batches []headend.Batch) (made int, leftOut map[headend.DeviceID]headend.DeviceKind, err error) {
+func (s *Store) meet(ctx context.Context, p *pivot, batches []headend.Batch) (made int, leftOut map[headend.DeviceID]headend.DeviceKind, err error) {
 	var devices map[headend.DeviceID]headend.DeviceKind
 	var quantities map[headend.Quantity]bool
-	note := func(id headend.DeviceID, kind headend.DeviceKind) {
-		if _, known := s.devices.get(id); known || id == "" {
-			return
+	note := func(id headend.DeviceID, kind headend.DeviceKind) *registered {
+		if d := s.devices.get(id); d != nil || id == "" {
+			return d
 		}
 		if devices == nil {
 			devices = map[headend.DeviceID]headend.DeviceKind{}
@@ -86,14 +91,20 @@ func (s *Store) meet(ctx context.Context, batches []headend.Batch) (made int, le
 		if devices[id] != headend.KindGateway {
 			devices[id] = kind
 		}
+		return nil
 	}
+	var gateway headend.DeviceID // the last one: messages of a gateway stand together
 	for i := range batches {
 		b := &batches[i]
 		if b.Refusal != nil {
+			p.met = append(p.met, nil)
 			continue
 		}
-		note(b.Device, headend.KindMeter)
-		note(b.Gateway, headend.KindGateway)
+		p.met = append(p.met, note(b.Device, headend.KindMeter))
+		if b.Gateway != gateway {
+			gateway = b.Gateway
+			note(gateway, headend.KindGateway)
+		}
 		for j := range b.Readings {
 			q := b.Readings[j].Quantity
 			if q.Column() >= 0 {

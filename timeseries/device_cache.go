@@ -29,7 +29,7 @@ type installed struct {
 }
 
 // assigned tells whether a usage point had the device at the time.
-func (r registered) assigned(at int64) bool {
+func (r *registered) assigned(at int64) bool {
 	for _, i := range r.installations {
 		if i.from <= at && at < i.to {
 			return true
@@ -41,16 +41,16 @@ func (r registered) assigned(at int64) bool {
 // deviceCache is the registry's index by id. It holds every device: 400,000 take some 60 MB.
 type deviceCache struct {
 	mu         sync.RWMutex
-	byID       map[headend.DeviceID]registered
+	byID       map[headend.DeviceID]*registered
 	unassigned int
 	maxNew     int
 }
 
-func (c *deviceCache) get(id headend.DeviceID) (registered, bool) {
+// get returns what is known of a device, or nil. It is never changed, only replaced.
+func (c *deviceCache) get(id headend.DeviceID) *registered {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	d, ok := c.byID[id]
-	return d, ok
+	return c.byID[id]
 }
 
 // ErrCredentials says that a device is unknown, retired, has no secret, or gave the wrong one. It does
@@ -59,8 +59,8 @@ var ErrCredentials = errors.New("unknown device or wrong password")
 
 // Authenticate checks the password of a device and returns its standing, or ErrCredentials.
 func (s *Store) Authenticate(id headend.DeviceID, password []byte) (headend.Standing, error) {
-	d, ok := s.devices.get(id)
-	if !ok || d.hash == nil || d.standing.State == headend.DeviceRetired {
+	d := s.devices.get(id)
+	if d == nil || d.hash == nil || d.standing.State == headend.DeviceRetired {
 		return headend.Standing{}, ErrCredentials
 	}
 	if subtle.ConstantTimeCompare(hashSecret(d.salt, password), d.hash) != 1 {
@@ -91,10 +91,11 @@ func (s *Store) Reload(ctx context.Context) error {
 	var device, usagePoint int32
 	var from, to instant
 	_, err = pgx.ForEachRow(rows, []any{&device, &usagePoint, &from, &to}, func() error {
-		id := byNumber[device]
-		d := byID[id]
+		d := byID[byNumber[device]]
+		if d == nil {
+			return nil // registered after the devices were read
+		}
 		d.installations = append(d.installations, installed{usagePoint: usagePoint, from: int64(from), to: int64(to)})
-		byID[id] = d
 		return nil
 	})
 	if err != nil {
@@ -112,7 +113,7 @@ func (s *Store) Reload(ctx context.Context) error {
 
 // replace takes a registry read from the database. Devices registered while it was being read are kept:
 // no device is ever deleted, so what the reading does not have is newer.
-func (c *deviceCache) replace(byID map[headend.DeviceID]registered, unassigned int) {
+func (c *deviceCache) replace(byID map[headend.DeviceID]*registered, unassigned int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, d := range c.byID {
@@ -126,17 +127,18 @@ func (c *deviceCache) replace(byID map[headend.DeviceID]registered, unassigned i
 	c.byID, c.unassigned = byID, unassigned
 }
 
-func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]registered, map[int32]headend.DeviceID, error) {
+func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]*registered, map[int32]headend.DeviceID, error) {
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("load devices: %w", err)
 	}
-	byID, byNumber := map[headend.DeviceID]registered{}, map[int32]headend.DeviceID{}
+	byID, byNumber := map[headend.DeviceID]*registered{}, map[int32]headend.DeviceID{}
 	var d registered
 	var id headend.DeviceID
 	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &d.standing.Kind, &d.standing.State, &d.salt, &d.hash}, func() error {
 		d.standing.OwnSecret = d.hash != nil
-		byID[id] = d
+		own := d
+		byID[id] = &own
 		byNumber[d.number] = id
 		return nil
 	})

@@ -52,6 +52,7 @@ type replaced struct {
 
 // pivot turns batches into rows. It is used again for each call, so that its memory is.
 type pivot struct {
+	met     []*registered // the device of each batch, nil where it was not known at first
 	rows    []row
 	values  []uint64
 	others  []other
@@ -68,6 +69,8 @@ type pivot struct {
 }
 
 func (p *pivot) reset() {
+	clear(p.met)
+	p.met = p.met[:0]
 	p.rows, p.values, p.others, p.history = p.rows[:0], p.values[:0], p.others[:0], p.history[:0]
 	p.events.reset()
 	p.refused.reset()
@@ -106,7 +109,7 @@ func decode(column int, raw uint64) headend.Value {
 
 // add takes the readings of one batch. Readings of one time make one row; a batch whose readings do
 // not stand together makes several, which settle joins.
-func (p *pivot) add(meter registered, b *headend.Batch, number func(headend.Quantity) (int16, bool)) error {
+func (p *pivot) add(meter *registered, b *headend.Batch, number func(headend.Quantity) (int16, bool)) error {
 	received := micros(b.Received)
 	for i := 0; i < len(b.Readings); {
 		at := micros(b.Readings[i].Time)

@@ -216,8 +216,10 @@ func withoutSecret(err error) error {
 
 // Standing tells what the registry knows of a device; false when it has never been heard of.
 func (s *Store) Standing(id headend.DeviceID) (headend.Standing, bool) {
-	d, ok := s.devices.get(id)
-	return d.standing, ok
+	if d := s.devices.get(id); d != nil {
+		return d.standing, true
+	}
+	return headend.Standing{}, false
 }
 
 // Scalar runs a query that gives one text and returns it: for checks from outside, such as tests and
