@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,7 +30,11 @@ func (c *demoCommand) Run(p *program) error {
 	if p.flags.LogLevel == "" {
 		p.flags.LogLevel = "warn" // the lines of the demonstration are enough
 	}
-	return serve(p, c.simulation)
+	err := serve(p, c.simulation)
+	if err == nil {
+		_, err = fmt.Fprintln(p.stdout, "stopped")
+	}
+	return err
 }
 
 // simulation writes the district's registry, imports it as an operator would, and returns the stage that
@@ -115,21 +120,36 @@ func (d *district) run(ctx context.Context) error {
 	return errors.Join(err, faceErr, sayErr)
 }
 
+// speaker is a meter with a password of its own.
+func (d *district) speaker() simulator.Point {
+	for _, p := range d.grid.Points {
+		if p.Password != "" {
+			return p
+		}
+	}
+	return d.grid.Points[0]
+}
+
 // greet says where to look.
 func (d *district) greet() error {
-	meter := d.grid.Points[0].Meter
+	host, port, err := net.SplitHostPort(d.config.Broker.Listen)
+	if err != nil {
+		return fmt.Errorf("broker.listen: %w", err)
+	}
+	own := d.speaker()
 	lines := []string{
 		"",
 		fmt.Sprintf("Lastgasp runs with a simulated district of %d customers (scenario %s).", len(d.grid.Points), d.scenario.Name),
 		fmt.Sprintf("  API        http://%s/api/v1/meters", d.config.HTTP.Listen),
-		fmt.Sprintf("  one meter  http://%s/api/v1/meters/%s/readings", d.config.HTTP.Listen, meter),
+		fmt.Sprintf("  one meter  http://%s/api/v1/meters/%s/readings", d.config.HTTP.Listen, own.Meter),
 		fmt.Sprintf("  metrics    http://%s/metrics", d.config.HTTP.Listen),
-		fmt.Sprintf("  MQTT       %s, names and passwords of devices in %s", d.config.Broker.Listen,
-			filepath.Join(filepath.Dir(d.config.Database.PrivateDir), "district", simulator.DevicesFile)),
+		fmt.Sprintf("  MQTT       %s; speak for that meter yourself:", d.config.Broker.Listen),
+		fmt.Sprintf("    mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t ami/v1/%s/reads -m '{\"time\":\"%s\",\"values\":{\"import_wh\":1234567,\"v1\":229.8}}'",
+			host, port, own.Meter, own.Password, own.Meter, time.Now().UTC().Truncate(time.Hour).Format(time.RFC3339)),
 		"Ctrl-C stops all of it.",
 		"",
 	}
-	_, err := fmt.Fprintln(d.program.stdout, strings.Join(lines, "\n"))
+	_, err = fmt.Fprintln(d.program.stdout, strings.Join(lines, "\n"))
 	return err
 }
 
@@ -147,8 +167,8 @@ func (d *district) say(ctx context.Context, simulation *simulator.Simulation) er
 		if err != nil {
 			return err
 		}
-		now, counts, broken := simulation.Status()
-		line := fmt.Sprintf("%s  %d of %d customers supplied · %.0f readings stored", now.In(simulator.Saigon).Format("15:04:05"), counts.Points-counts.Off, counts.Points, stored)
+		_, counts, broken := simulation.Status()
+		line := fmt.Sprintf("%s  %d of %d customers supplied · %.0f readings stored", time.Now().In(simulator.Saigon).Format("15:04:05"), counts.Points-counts.Off, counts.Points, stored)
 		if quarantined > 0 {
 			line += fmt.Sprintf(" · %.0f messages in quarantine", quarantined)
 		}

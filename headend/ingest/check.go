@@ -139,7 +139,7 @@ func (c *checker) events(b *headend.Batch) *headend.Refusal {
 			fault = &headend.Refusal{Reason: headend.ReasonBadValue, Detail: fmt.Sprintf("lasted %s", e.Duration)}
 		case e.Duration > c.limits.MaxAge-b.Received.Sub(e.Time):
 			fault = &headend.Refusal{Reason: headend.ReasonBadTime, Detail: fmt.Sprintf("ended %s and lasted %s, so it began more than %s before it was received",
-				e.Time.UTC().Format(time.RFC3339), e.Duration, c.limits.MaxAge)}
+				e.Time.UTC().Format(time.RFC3339), length(e.Duration), length(c.limits.MaxAge))}
 		}
 		if fault != nil {
 			if faults++; first == nil {
@@ -160,10 +160,10 @@ func (c *checker) time(at, received time.Time, quality *headend.Quality) *headen
 	switch {
 	case -ahead > c.limits.MaxAge:
 		return &headend.Refusal{Reason: headend.ReasonBadTime, Detail: fmt.Sprintf("time %s is more than %s before it was received (%s)",
-			at.UTC().Format(time.RFC3339), c.limits.MaxAge, received.UTC().Format(time.RFC3339))}
+			at.UTC().Format(time.RFC3339), length(c.limits.MaxAge), received.UTC().Format(time.RFC3339))}
 	case ahead > c.limits.MaxAhead:
 		return &headend.Refusal{Reason: headend.ReasonBadTime, Detail: fmt.Sprintf("time %s is more than %s after it was received (%s)",
-			at.UTC().Format(time.RFC3339), c.limits.MaxAhead, received.UTC().Format(time.RFC3339))}
+			at.UTC().Format(time.RFC3339), length(c.limits.MaxAhead), received.UTC().Format(time.RFC3339))}
 	case ahead > c.limits.DoubtAhead:
 		*quality |= headend.QualityClockDoubtful
 	}
@@ -175,4 +175,13 @@ func count(first *headend.Refusal, faults int, what string) *headend.Refusal {
 		first.Detail += fmt.Sprintf(" (and %d more %s)", faults-1, what)
 	}
 	return first
+}
+
+// length prints a duration in days from two days on: nobody reads 17520h0m0s.
+func length(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -70,7 +71,7 @@ func refusalOf(err error) (headend.Reason, string) {
 	if errors.Is(err, errTooDeep) || errors.Is(err, errTooMany) {
 		return headend.ReasonTooLarge, err.Error()
 	}
-	return headend.ReasonMalformed, clip(strconv.QuoteToASCII(clip(err.Error())))
+	return headend.ReasonMalformed, clip(printable(err.Error()))
 }
 
 // eachItem hands on the objects of a message, which is one object or an array of them, as the bytes
@@ -268,4 +269,14 @@ func appendJSON(dst []byte, v *fastjson.Value) []byte {
 		return appendJSONString(dst, v.GetStringBytes())
 	}
 	return v.MarshalTo(dst)
+}
+
+// printable keeps what a terminal can show of a text that repeats bytes of a message.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !strconv.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
