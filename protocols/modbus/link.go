@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -26,11 +25,11 @@ type Dialer interface {
 // link carries request frames to one address and brings back their replies. It heals what the client
 // library leaves open: a reply is given back only when it answers this very request, a late one is
 // dropped, a peer that has gone is noticed before anything is written to it, and no call outlives its
-// deadline.
+// timeout.
 type link interface {
 	// exchange sends one whole frame (MBAP or RTU) and returns the whole reply. The reply is valid until the
-	// next call. The error is a *RequestError.
-	exchange(ctx context.Context, request []byte, deadline time.Time) ([]byte, error)
+	// next call. timeout counts from when the request is sent. The error is a *RequestError.
+	exchange(ctx context.Context, request []byte, timeout time.Duration) ([]byte, error)
 	// connect makes the connection where there is none.
 	connect(ctx context.Context) error
 	// interrupt ends whatever is under way, from any goroutine.
@@ -67,6 +66,7 @@ func (p *peer) dial(ctx context.Context) (fresh bool, err error) {
 	if p.current() != nil {
 		return false, nil
 	}
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, p.connectTimeout)
 	defer cancel()
 	var conn stream
@@ -74,6 +74,9 @@ func (p *peer) dial(ctx context.Context) (fresh bool, err error) {
 		conn, err = openSerial(p.address)
 	} else {
 		conn, err = p.dialer.DialContext(ctx, "tcp", p.address.Target)
+	}
+	if outer.Err() != nil && err != nil {
+		return false, &RequestError{Fault: FaultStopped, Cause: context.Cause(outer)}
 	}
 	if err != nil {
 		return false, &RequestError{Fault: FaultConnect, Cause: err}
@@ -111,33 +114,6 @@ func (p *peer) interrupt() {
 			p.drop()
 		}
 	}
-}
-
-// gone tells whether the peer has closed an idle connection. Without this a request would be written into
-// it and only its missing reply would tell.
-func (p *peer) gone() bool {
-	conn, ok := p.current().(syscall.Conn)
-	if !ok || p.address.Transport == Serial {
-		return false
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return true
-	}
-	closed := false
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		switch {
-		case err == nil:
-			closed = n == 0
-		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
-		default:
-			closed = true
-		}
-		return true
-	})
-	return err != nil || closed
 }
 
 // ready sees to a connection that is there and not given up by the peer.
@@ -209,18 +185,18 @@ func (l *tcpLink) connect(ctx context.Context) error {
 
 func (l *tcpLink) close() { l.drop() }
 
-func (l *tcpLink) exchange(ctx context.Context, request []byte, deadline time.Time) ([]byte, error) {
+func (l *tcpLink) exchange(ctx context.Context, request []byte, timeout time.Duration) ([]byte, error) {
 	fresh, err := l.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
-	reply, fault := l.once(ctx, request, deadline, fresh)
+	reply, fault := l.once(ctx, request, timeout, fresh)
 	if fault != nil && fault.Fault == FaultClosed && !fresh && isRead(request[headerSize]) {
 		// The peer closed just as we wrote: it has not answered, and reading twice does no harm.
 		if _, err := l.ready(ctx); err != nil {
 			return nil, err
 		}
-		reply, fault = l.once(ctx, request, deadline, true)
+		reply, fault = l.once(ctx, request, timeout, true)
 	}
 	if fault != nil {
 		return nil, fault
@@ -230,16 +206,15 @@ func (l *tcpLink) exchange(ctx context.Context, request []byte, deadline time.Ti
 
 func isRead(function byte) bool { return function >= readCoils && function <= readInput }
 
-func (l *tcpLink) once(ctx context.Context, request []byte, deadline time.Time, fresh bool) ([]byte, *RequestError) {
+func (l *tcpLink) once(ctx context.Context, request []byte, timeout time.Duration, fresh bool) ([]byte, *RequestError) {
 	conn := l.current()
 	if fresh {
 		l.filled, l.taken, l.silent = 0, 0, 0
 	}
 	l.skip()
 	l.transaction++
-	asked := binary.BigEndian.Uint16(request)
-	binary.BigEndian.PutUint16(request, l.transaction)
-	if err := conn.SetDeadline(deadline); err != nil {
+	binary.BigEndian.PutUint16(request, l.transaction) // in place: the packager compares request and reply
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		l.drop()
 		return nil, readFault(ctx, err, false)
 	}
@@ -272,7 +247,6 @@ func (l *tcpLink) once(ctx context.Context, request []byte, deadline time.Time, 
 			l.skip()
 			continue
 		}
-		binary.BigEndian.PutUint16(frame, asked) // what the packager put there and will look for
 		return frame, checkReply(request[6:], frame[6:])
 	}
 }
@@ -284,10 +258,14 @@ func (l *tcpLink) skip() {
 }
 
 // frame reads the next whole frame. Anything but a plain timeout closes the connection, for the stream is
-// no longer in step.
+// no longer in step. A frame is believed only when no nonsense follows it: one that was cut short is made whole by
+// the first bytes of the next, and that shows in what is left.
 func (l *tcpLink) frame(ctx context.Context, conn stream) ([]byte, *RequestError) {
 	for {
 		n, err := splitTCP(l.buffer[:l.filled])
+		if n > 0 {
+			_, err = splitTCP(l.buffer[n:l.filled])
+		}
 		if err != nil {
 			l.drop()
 			return nil, &RequestError{Fault: FaultMalformed, Cause: err}

@@ -22,8 +22,9 @@ type pipeLink struct {
 }
 
 type pipeReply struct {
-	frame []byte
-	fault *RequestError
+	frame  []byte
+	fault  *RequestError
+	shared bool // the fault ended several exchanges; whose fault it was is not known
 }
 
 func (l *pipeLink) connect(ctx context.Context) error {
@@ -50,41 +51,50 @@ func (l *pipeLink) close() {
 	l.reading.Wait()
 }
 
-func (l *pipeLink) exchange(ctx context.Context, request []byte, deadline time.Time) ([]byte, error) {
-	if err := l.connect(ctx); err != nil {
-		return nil, err
+// exchange tries a read once more when the connection ended under several requests: all but one of them are
+// not to blame.
+func (l *pipeLink) exchange(ctx context.Context, request []byte, timeout time.Duration) ([]byte, error) {
+	for again := isRead(request[headerSize]); ; again = false {
+		frame, shared, err := l.once(ctx, request, timeout)
+		if !again || !shared {
+			return frame, err
+		}
 	}
-	asked := binary.BigEndian.Uint16(request)
+}
+
+func (l *pipeLink) once(ctx context.Context, request []byte, timeout time.Duration) (frame []byte, shared bool, err error) {
+	if err := l.connect(ctx); err != nil {
+		return nil, false, err
+	}
 	reply := make(chan pipeReply, 1)
 	conn := l.current()
 	if conn == nil {
-		return nil, faultOf(FaultClosed, "the peer closed the connection")
+		return nil, true, faultOf(FaultClosed, "the peer closed the connection")
 	}
 	l.state.Lock()
 	l.transaction++
 	transaction := l.transaction
 	l.pending[transaction] = reply
-	binary.BigEndian.PutUint16(request, transaction)
+	binary.BigEndian.PutUint16(request, transaction) // in place: the packager compares request and reply
 	l.counts.requests.Add(1)
-	_, err := conn.Write(request) // under the lock: frames do not interleave
+	_, err = conn.Write(request) // under the lock: frames do not interleave
 	l.state.Unlock()
 	if err != nil {
 		l.drop()
 		l.forget(transaction)
-		return nil, readFault(ctx, err, false)
+		return nil, true, readFault(ctx, err, false)
 	}
-	timer := time.NewTimer(time.Until(deadline))
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case r := <-reply:
 		if r.fault != nil {
-			return nil, r.fault
+			return nil, r.shared, r.fault
 		}
-		binary.BigEndian.PutUint16(r.frame, asked)
 		if fault := checkReply(request[6:], r.frame[6:]); fault != nil {
-			return nil, fault
+			return nil, false, fault
 		}
-		return r.frame, nil
+		return r.frame, false, nil
 	case <-timer.C:
 		l.forget(transaction)
 		l.state.Lock()
@@ -94,10 +104,10 @@ func (l *pipeLink) exchange(ctx context.Context, request []byte, deadline time.T
 		if dead {
 			l.drop()
 		}
-		return nil, &RequestError{Fault: FaultTimeout}
+		return nil, false, &RequestError{Fault: FaultTimeout}
 	case <-ctx.Done():
 		l.forget(transaction)
-		return nil, readFault(ctx, ctx.Err(), false)
+		return nil, false, readFault(ctx, ctx.Err(), false)
 	}
 }
 
@@ -120,8 +130,9 @@ func (l *pipeLink) read(ctx context.Context, conn stream) {
 	}
 	l.state.Lock()
 	defer l.state.Unlock()
+	shared := len(l.pending) > 1
 	for transaction, reply := range l.pending {
-		reply <- pipeReply{fault: fault}
+		reply <- pipeReply{fault: fault, shared: shared}
 		delete(l.pending, transaction)
 	}
 }
@@ -143,6 +154,9 @@ func (l *pipeLink) frames(ctx context.Context, conn stream) *RequestError {
 			}
 			if n == 0 {
 				break
+			}
+			if _, err := splitTCP(buffer[start+n : filled]); err != nil { // see tcpLink.frame
+				return &RequestError{Fault: FaultMalformed, Cause: err}
 			}
 			l.give(buffer[start : start+n])
 			start += n

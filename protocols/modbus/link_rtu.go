@@ -3,11 +3,8 @@ package modbus
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"time"
-
-	"github.com/goburrow/serial"
 )
 
 // rtuLink is RTU on a serial port or in a TCP stream: one request in flight, replies told apart by unit,
@@ -43,7 +40,7 @@ func (l *rtuLink) connect(ctx context.Context) error {
 
 func (l *rtuLink) close() { l.drop() }
 
-func (l *rtuLink) exchange(ctx context.Context, request []byte, deadline time.Time) ([]byte, error) {
+func (l *rtuLink) exchange(ctx context.Context, request []byte, timeout time.Duration) ([]byte, error) {
 	fresh, err := l.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -51,16 +48,16 @@ func (l *rtuLink) exchange(ctx context.Context, request []byte, deadline time.Ti
 	if fresh {
 		l.filled, l.silent = 0, 0
 	}
-	if err := l.settle(ctx, request, deadline); err != nil {
+	if err := l.settle(ctx, request, timeout); err != nil {
 		return nil, err
 	}
-	reply, fault := l.once(ctx, request, deadline)
+	reply, fault := l.once(ctx, request, timeout)
 	if fault != nil && fault.Fault == FaultClosed && !fresh && isRead(request[1]) && l.address.Transport != Serial {
 		if _, err := l.ready(ctx); err != nil {
 			return nil, err
 		}
 		l.filled, l.silent = 0, 0
-		reply, fault = l.once(ctx, request, deadline)
+		reply, fault = l.once(ctx, request, timeout)
 	}
 	if fault != nil {
 		return nil, fault
@@ -69,7 +66,7 @@ func (l *rtuLink) exchange(ctx context.Context, request []byte, deadline time.Ti
 }
 
 // settle makes sure that no late reply of the unit can be taken for the reply to request.
-func (l *rtuLink) settle(ctx context.Context, request []byte, deadline time.Time) error {
+func (l *rtuLink) settle(ctx context.Context, request []byte, timeout time.Duration) error {
 	unit := request[0]
 	late := l.outstanding[unit]
 	now := time.Now()
@@ -97,7 +94,7 @@ func (l *rtuLink) settle(ctx context.Context, request []byte, deadline time.Time
 	question := binary.BigEndian.AppendUint16([]byte{unit, function}, address)
 	question = binary.BigEndian.AppendUint16(question, count)
 	question = binary.LittleEndian.AppendUint16(question, crc16(question))
-	if _, fault := l.once(ctx, question, deadline); fault != nil {
+	if _, fault := l.once(ctx, question, timeout); fault != nil {
 		return fault
 	}
 	delete(l.outstanding, unit)
@@ -120,12 +117,12 @@ func (l *rtuLink) gaveUp(request []byte) {
 	l.outstanding[request[0]] = append(late, lateReply{count, time.Now().Add(lateAfter)})
 }
 
-func (l *rtuLink) once(ctx context.Context, request []byte, deadline time.Time) ([]byte, *RequestError) {
+func (l *rtuLink) once(ctx context.Context, request []byte, timeout time.Duration) ([]byte, *RequestError) {
 	conn := l.current()
 	if err := l.quiet(ctx); err != nil {
 		return nil, readFault(ctx, err, false)
 	}
-	if err := conn.SetDeadline(deadline); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		l.drop()
 		return nil, readFault(ctx, err, false)
 	}
@@ -217,36 +214,4 @@ func (l *rtuLink) quiet(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// serialPort reads and writes through Go's poller, so that deadlines work; the library's own port keeps
-// the line's settings, and puts the former ones back when it is closed. Its Read waits in select(2), which
-// knows no file descriptor above 1023 and no interruption.
-type serialPort struct {
-	*os.File
-	settings serial.Port
-}
-
-func openSerial(a Address) (stream, error) {
-	settings, err := serial.Open(a.Port.config(a.Target))
-	if err != nil {
-		return nil, fmt.Errorf("serial port %s: %w", a.Target, err)
-	}
-	file, err := os.OpenFile(a.Target, os.O_RDWR|openFlags, 0)
-	if err != nil {
-		if closing := settings.Close(); closing != nil {
-			err = fmt.Errorf("%w (and closing it: %w)", err, closing)
-		}
-		return nil, fmt.Errorf("serial port %s: %w", a.Target, err)
-	}
-	return serialPort{file, settings}, nil
-}
-
-// Close closes the port, its former settings first.
-func (p serialPort) Close() error {
-	err := p.settings.Close()
-	if closing := p.File.Close(); closing != nil {
-		err = closing
-	}
-	return err
 }

@@ -25,6 +25,7 @@ type item struct {
 	register int // index in Profile.Registers
 	request  int
 	offset   int // in registers, or bits
+	factor   int // index of its scale factor's item; -1 for none
 }
 
 // plan is the requests of one poll and what to take from their replies.
@@ -132,7 +133,11 @@ func newPlan(p *Profile, registers []int, base uint16, l limits) *plan {
 	requests, in := merge(spans, l)
 	pl := &plan{requests: requests}
 	for n, i := range wanted {
-		pl.items = append(pl.items, item{i, in[n], spans[n].address - int(requests[in[n]].address)})
+		it := item{i, in[n], spans[n].address - int(requests[in[n]].address), -1}
+		if i >= 0 && p.Registers[i].Factor >= 0 {
+			it.factor = slices.Index(wanted, p.Registers[i].Factor)
+		}
+		pl.items = append(pl.items, it)
 	}
 	for i, q := range requests {
 		if i > 0 {

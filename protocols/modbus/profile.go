@@ -176,18 +176,18 @@ type Register struct {
 	whole bool // the value is a whole number by nature
 }
 
-// unit relates a unit as profiles write it to its base unit.
-type unit struct {
+// measure relates a unit as profiles write it to its base unit.
+type measure struct {
 	base  string
 	power int
 }
 
-var units = func() map[string]unit {
-	m := map[string]unit{"": {"", 0}, "1": {"", 0}, "count": {"", 0}, "%": {"%", 0}, "deg": {"deg", 0}, "C": {"C", 0}, "ms": {"s", -3}, "s": {"s", 0}, "d": {"d", 0}}
+var units = func() map[string]measure {
+	m := map[string]measure{"": {"", 0}, "1": {"", 0}, "count": {"", 0}, "%": {"%", 0}, "deg": {"deg", 0}, "C": {"C", 0}, "ms": {"s", -3}, "s": {"s", 0}, "d": {"d", 0}}
 	for base, prefixes := range map[string]string{"Wh": "kMG", "varh": "kMG", "VAh": "kMG", "W": "mkM", "var": "kM", "VA": "kM", "V": "mk", "A": "mk", "Hz": "m"} {
-		m[base] = unit{base, 0}
+		m[base] = measure{base, 0}
 		for _, p := range prefixes {
-			m[string(p)+base] = unit{base, map[rune]int{'m': -3, 'k': 3, 'M': 6, 'G': 9}[p]}
+			m[string(p)+base] = measure{base, map[rune]int{'m': -3, 'k': 3, 'M': 6, 'G': 9}[p]}
 		}
 	}
 	return m
