@@ -125,7 +125,7 @@ func (b *bench) external(ctx context.Context, t *table) error {
 	senders := simulator.FloodSenders(connections, meters, true)
 	alone, _, err := b.flood(ctx, simulator.FloodConfig{Broker: "tcp://" + m.address, Senders: senders, Messages: messages}, nil, nil)
 	if err != nil {
-		return fmt.Errorf("Mosquitto alone: %w", err)
+		return fmt.Errorf("measure Mosquitto alone: %w", err)
 	}
 	h, err := b.start(ctx, nil, fmt.Sprintf("broker: {enabled: false}\nmqtt: [{name: mosquitto, servers: [\"tcp://%s\"], client_id: lastgasp}]\n", m.address))
 	if err != nil {

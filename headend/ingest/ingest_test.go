@@ -36,7 +36,6 @@ type gate struct {
 	standing   map[headend.DeviceID]headend.Standing
 	calls      chan []headend.Batch // each Append shows what it was given
 	answer     chan error           // and waits for this
-	waiting    sync.WaitGroup
 }
 
 func (g *gate) Append(ctx context.Context, batches []headend.Batch) (headend.Appended, error) {

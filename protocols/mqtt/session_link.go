@@ -32,10 +32,9 @@ type link struct {
 	inFlight int           // messages not yet answered
 	room     chan struct{} // closed when there is room for one more; nil when nobody waits
 
-	born       bool // was up once
-	subscribed bool // since this process began; later the broker's word is enough
-	up         atomic.Pointer[paho.Client]
-	wire       atomic.Pointer[wire] // of the connection being made or up
+	born bool // was up once
+	up   atomic.Pointer[paho.Client]
+	wire atomic.Pointer[wire] // of the connection being made or up
 }
 
 func newLink(s *Session, i int) *link {
