@@ -167,19 +167,22 @@ func (l *lives) each(more []run, do func(run)) {
 	}
 }
 
-// rhythm is the usual distance of a point's signs of life, in minutes: that of its longest run; 0 when none has
-// three.
-func (l *lives) rhythm(more []run) uint32 {
-	best := run{}
-	l.each(more, func(r run) {
-		if r.n > best.n || r.n == best.n && (r.step < best.step || r.step == best.step && r.from < best.from) {
-			best = r
-		}
-	})
-	if best.n < 3 {
+// rhythm is the distance of a point's signs of life just before m: the smaller of the last two distances, or 0
+// when there were not three. It is a question to the set, like before and after.
+func (l *lives) rhythm(m moment, more []run) moment {
+	last := l.before(m, more)
+	if last == unknown {
 		return 0
 	}
-	return uint32(best.step)
+	second := l.before(last-minute, more)
+	if second == unknown {
+		return 0
+	}
+	third := l.before(second-minute, more)
+	if third == unknown {
+		return 0
+	}
+	return min(last-second, second-third)
 }
 
 // before is the end of the last slot that ended at or before m, unknown when there is none.

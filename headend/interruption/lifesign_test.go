@@ -63,7 +63,7 @@ func TestRhythmTakesLittleRoom(t *testing.T) {
 	if len(more) > 3 {
 		t.Errorf("%d runs beside the two in place", len(more))
 	}
-	if got := l.rhythm(more); got != 15 {
+	if got := l.rhythm(28_000_100*minute, more); got != 15*minute {
 		t.Errorf("rhythm is %d minutes", got)
 	}
 }

@@ -1,0 +1,412 @@
+package interruption
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"lastgasp/headend"
+)
+
+// Detector holds the set of evidence and the ledger last derived from it. It is not safe for use by several
+// goroutines at once.
+type Detector struct {
+	net      *Network
+	settings Settings
+	weights  []weights // by segment
+
+	// The set.
+	records   []record // by usage point
+	said      map[DeviceNo]*dossier
+	saidAt    map[NodeNo]*dossier
+	clocks    map[DeviceNo]clock
+	calendar  calendar
+	decisions []Decision
+	refused   map[Verdict]int
+	floor     moment // evidence from before is refused
+
+	// What follows from it.
+	parts      []part_
+	dirty      []int32
+	countersOf map[int32]map[PointNo]struct{}
+	now        moment
+	cursor     []byte
+	nextID     uint64
+	live       live
+}
+
+// part_ is a component of the network.
+type part_ struct {
+	ledger *ledger // nil: nothing ever happened
+	names  []name  // of the ledger's groups
+	shown  []Interruption
+	dirty  uint8
+	wake   moment // when time alone changes something; open: never
+	last   moment // when it was derived
+}
+
+const (
+	clean   uint8 = iota
+	stirred       // only signs of life: may wait
+	urgent
+)
+
+// name is what the history knows an outage by.
+type name struct {
+	id    uint64
+	state State
+	shown Outage
+}
+
+// New makes a detector of a network that knows nothing yet.
+func New(net *Network, settings Settings) *Detector {
+	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
+		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
+		parts: make([]part_, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown}
+	d.SetRates(nil)
+	for i := range d.parts {
+		d.parts[i].wake = open
+	}
+	return d
+}
+
+// SetRates gives the measured rates of segments, by name; those of others are StatedRates. Everything is derived anew
+// with the next Advance: whoever wants the same ledger gives the same rates.
+func (d *Detector) SetRates(rates map[string]Rates) {
+	d.weights = d.weights[:0]
+	for _, name := range d.net.segments {
+		r, known := rates[name]
+		if !known {
+			r = StatedRates
+		}
+		d.weights = append(d.weights, r.weights())
+	}
+	for i := range d.parts {
+		if d.parts[i].ledger != nil {
+			d.stir(int32(i), urgent)
+		}
+	}
+}
+
+// Observe takes a piece of evidence into the set. It derives nothing: Advance does.
+func (d *Detector) Observe(e *Evidence) Verdict {
+	v := d.observe(e)
+	if v != Taken && v != Repeated {
+		d.refused[v]++
+	}
+	return v
+}
+
+// Refused counts evidence that was not taken, by the reason.
+func (d *Detector) Refused(v Verdict) int { return d.refused[v] }
+
+func (d *Detector) observe(e *Evidence) Verdict {
+	if e.Kind < LifeSign || e.Kind > FaultPassage || e.Device < 0 || int(e.Device) >= len(d.net.devices) {
+		return Nonsense
+	}
+	made, m, ok := d.file(e)
+	if !ok {
+		return Nonsense
+	}
+	if m < d.floor {
+		return TooOld
+	}
+	if e.Kind == ClockSync {
+		return d.sync(e, m)
+	}
+	p, v := d.net.placeAt(e.Device, m)
+	if e.Kind == LinkLost || e.Kind == LinkBack {
+		return d.link(made, v)
+	}
+	switch {
+	case p != NoPoint:
+		return d.observePoint(p, made, m)
+	case v != NoNode && d.net.devices[e.Device].kind == headend.KindGateway:
+		if e.Kind != PowerDown && e.Kind != PowerUp {
+			return Taken // heard: nothing about supply that its gasps do not say
+		}
+		verdict := put(d.said, e.Device, made, d.settings.MaxEvents)
+		d.stirBehind(e.Device, v)
+		return verdict
+	case v != NoNode:
+		verdict := put(d.saidAt, v, made, d.settings.MaxEvents)
+		if verdict == Taken {
+			d.stir(d.net.nodes[v].component, urgent)
+		}
+		return verdict
+	}
+	return Unplaced
+}
+
+// file is the event that is kept of a piece of evidence, and the time it counts at.
+func (d *Detector) file(e *Evidence) (event, moment, bool) {
+	made := event{at: moment(e.Time.UnixMilli()), seq: e.Seq, value: e.Duration.Milliseconds(), device: e.Device, gateway: e.Gateway, kind: e.Kind, phases: e.Phases}
+	if e.Time.IsZero() || e.Quality&(headend.QualityReceivedTime|headend.QualityClockDoubtful) != 0 {
+		made.flags |= flagArrival
+		made.at = moment(e.Received.UnixMilli())
+		if e.Kind == PowerDown {
+			made.at -= span(d.settings.Hold)
+		}
+	}
+	switch e.Kind {
+	case FailureCount, ShortCount:
+		made.value = e.Count
+	case PowerFailure, LogRead:
+		if e.Duration < 0 || e.Kind == PowerFailure && e.Duration == 0 {
+			return made, 0, false
+		}
+	}
+	if e.MadeUp {
+		made.flags |= flagMadeUp
+	}
+	return made, made.at, made.at > 0
+}
+
+func put[K comparable](m map[K]*dossier, key K, e event, most int) Verdict {
+	dos := m[key]
+	if dos == nil {
+		dos = &dossier{}
+		m[key] = dos
+	}
+	return dos.add(e, most)
+}
+
+func (d *Detector) sync(e *Evidence, m moment) Verdict {
+	c := d.clocks[e.Device]
+	if !c.add(sync{m, span(e.Duration), e.Count == 1}) {
+		return Repeated
+	}
+	d.clocks[e.Device] = c
+	p, v := d.net.placeAt(e.Device, m)
+	if p != NoPoint {
+		v = d.net.nodeAt(p, m)
+	}
+	if v != NoNode && d.parts[d.net.nodes[v].component].ledger != nil {
+		d.stir(d.net.nodes[v].component, urgent)
+	}
+	return Taken
+}
+
+func (d *Detector) link(e event, v NodeNo) Verdict {
+	verdict := put(d.said, e.device, e, d.settings.MaxEvents)
+	if verdict == Taken && d.net.devices[e.device].kind == headend.KindGateway {
+		d.stirBehind(e.device, v)
+	}
+	return verdict
+}
+
+// stirBehind has everything derived anew that a gateway has a part in.
+func (d *Detector) stirBehind(g DeviceNo, v NodeNo) {
+	if v != NoNode {
+		d.stir(d.net.nodes[v].component, urgent)
+	}
+	for _, v := range d.net.behind[g] {
+		d.stir(d.net.nodes[v].component, urgent)
+	}
+}
+
+func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
+	r := &d.records[p]
+	pt := &d.net.points[p]
+	if e.kind == LifeSign && pt.generation {
+		return Taken // it may live on its own battery: only the supply side tells (case 26)
+	}
+	if e.kind == LifeSign || e.kind == SupplyPresent {
+		if d.live_(p, r, m) {
+			d.stirAround(p, m)
+		}
+		return Taken
+	}
+	if e.kind == PowerUp || e.kind == PhaseBack {
+		d.live_(p, r, m)
+	}
+	if r.dossier == nil {
+		r.dossier = &dossier{}
+	}
+	verdict := r.dossier.add(e, d.settings.MaxEvents)
+	if verdict != Taken {
+		return verdict
+	}
+	v := d.net.nodeAt(p, m)
+	if v == NoNode {
+		v = pt.node
+	}
+	component := d.net.nodes[v].component
+	if e.kind == FailureCount || e.kind == ShortCount {
+		if d.countersOf[component] == nil {
+			d.countersOf[component] = map[PointNo]struct{}{}
+		}
+		d.countersOf[component][p] = struct{}{}
+	}
+	d.stir(component, urgent)
+	return Taken
+}
+
+// live_ keeps a sign of life; it tells whether it is new.
+func (d *Detector) live_(p PointNo, r *record, m moment) bool {
+	var more []run
+	if r.dossier != nil {
+		more = r.dossier.runs
+	}
+	before := len(more)
+	more, fresh := r.lives.add(slotOf(m), more)
+	if r.dossier != nil {
+		r.dossier.runs = more
+	} else if len(more) != before {
+		r.dossier = &dossier{runs: more}
+	}
+	return fresh
+}
+
+// stirAround has the ledger derived anew where a sign of life may change it.
+func (d *Detector) stirAround(p PointNo, m moment) {
+	part := &d.parts[d.net.nodes[d.net.points[p].node].component]
+	if part.ledger != nil && part.ledger.span.from <= m && m <= part.ledger.span.to {
+		d.stir(d.net.nodes[d.net.points[p].node].component, stirred)
+	}
+}
+
+func (d *Detector) stir(component int32, how uint8) {
+	part := &d.parts[component]
+	if part.dirty == clean {
+		d.dirty = append(d.dirty, component)
+	}
+	part.dirty = max(part.dirty, how)
+}
+
+// Plan takes an entry of the calendar in.
+func (d *Detector) Plan(p Plan) {
+	former, changed := d.calendar.put(p)
+	if !changed {
+		return
+	}
+	d.stirPlan(&p)
+	if former != nil {
+		d.stirPlan(former)
+	}
+}
+
+func (d *Detector) stirPlan(p *Plan) {
+	if p.Node != NoNode {
+		d.stir(d.net.nodes[p.Node].component, urgent)
+	}
+	for _, point := range p.Points {
+		d.stir(d.net.nodes[d.net.points[point].node].component, urgent)
+	}
+}
+
+// Decide takes an operator's decision in; the same again changes nothing.
+func (d *Detector) Decide(decision Decision) {
+	if slices.Contains(d.decisions, decision) {
+		return
+	}
+	d.decisions = append(d.decisions, decision)
+	slices.SortFunc(d.decisions, compareDecisions)
+	v := decision.Node
+	if v == NoNode && decision.Point != NoPoint {
+		v = d.net.points[decision.Point].node
+	}
+	if v != NoNode {
+		d.stir(d.net.nodes[v].component, urgent)
+	}
+}
+
+// Changes is what one Advance decided. All are values; they may be kept.
+type Changes struct {
+	Outages       []Outage       // new or changed
+	Withdrawn     []uint64       // outages that are none
+	Interruptions []Interruption // new or changed
+	Removed       []Interruption // rows that are none any more, with the reason
+	Counted       []Counted      // of the components that were derived
+	Topology      []TopologyFault
+	Pings         []Ping
+	Storm         *Storm // nil: it has not changed
+}
+
+// stirredEvery bounds how often signs of life alone have a component derived anew.
+const stirredEvery = 15_000
+
+// Advance derives what has changed since the last call. Time runs forward: an earlier now counts as the last one.
+func (d *Detector) Advance(now time.Time) Changes {
+	d.now = max(d.now, at(now))
+	d.floor = d.now - span(d.settings.Window)
+	for i := range d.parts {
+		if d.parts[i].wake <= d.now {
+			d.stir(int32(i), urgent)
+		}
+	}
+	slices.Sort(d.dirty)
+	var c Changes
+	var later []int32
+	for _, component := range d.dirty {
+		part := &d.parts[component]
+		if part.dirty == stirred && d.now-part.last < stirredEvery {
+			part.wake = min(part.wake, part.last+stirredEvery)
+			later = append(later, component)
+			continue
+		}
+		part.dirty = clean
+		d.renew(component, part, &c)
+	}
+	d.dirty = later
+	d.attend(&c)
+	return c
+}
+
+// renew derives a component and compares it with what was told before.
+func (d *Detector) renew(component int32, part *part_, c *Changes) {
+	before := part.ledger
+	part.ledger, part.last = d.derive(component, d.now), d.now
+	part.wake = d.wakeAt(part.ledger)
+	d.rename(part, before, c)
+	c.Counted = append(c.Counted, part.ledger.counted...)
+	for _, p := range sortedPoints(part.ledger.against) {
+		if n := part.ledger.against[p]; n > 1 && part.ledger.with[p] == 0 {
+			c.Topology = append(c.Topology, TopologyFault{p, d.net.points[p].node, n})
+		}
+	}
+}
+
+func sortedPoints(m map[PointNo]int) []PointNo {
+	list := make([]PointNo, 0, len(m))
+	for p := range m {
+		list = append(list, p)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// wakeAt is when time alone changes a ledger: gasps that have not come begin to weigh, an outage is closed.
+func (d *Detector) wakeAt(l *ledger) moment {
+	wake := open
+	soon := func(m moment) {
+		if m > d.now {
+			wake = min(wake, m)
+		}
+	}
+	hold, spread := span(d.settings.Hold), span(d.settings.Spread)
+	for i := range l.doubts {
+		m := l.doubts[i].onset.begin()
+		if m == open {
+			continue
+		}
+		soon(m + hold + spread)
+		if d.now < m+hold+spread {
+			soon(d.now + spread/4)
+		}
+	}
+	for _, g := range l.groups {
+		if g.end < open {
+			soon(g.end + span(d.settings.Settle))
+		}
+		if g.end == open && d.now < g.start+hold+spread {
+			soon(d.now + spread/4)
+		}
+	}
+	return wake
+}
+
+// String says how much the detector holds.
+func (d *Detector) String() string {
+	return fmt.Sprintf("%d usage points, %d nodes, %d components", len(d.net.points), len(d.net.nodes), len(d.parts))
+}

@@ -1,0 +1,477 @@
+package interruption
+
+import (
+	"slices"
+	"sort"
+
+	"lastgasp/headend"
+)
+
+// row is an interruption in the making.
+type row struct {
+	point    PointNo
+	group    int32 // index of its outage
+	start    moment
+	lo       moment // where start is unknown
+	end      moment
+	startBy  Basis
+	endBy    Basis
+	phases   headend.Phases
+	observed bool
+	truth    bool
+}
+
+func (r *row) from() moment {
+	if r.start != unknown {
+		return r.start
+	}
+	if r.end < open {
+		return r.end
+	}
+	return r.lo
+}
+
+// group is an outage in the making.
+type group struct {
+	node     NodeNo
+	point    PointNo
+	mask     uint8
+	odds     float64
+	onset    *onset
+	tree     *tree
+	parent   NodeNo // where the explanation stopped, and
+	stopped  PointNo
+	start    moment
+	end      moment
+	rows     []row
+	plan     *Plan
+	cause    string
+	planned  int8 // -1: an operator says no; 1: yes
+	by       string
+	excluded []PointNo
+	split    NodeNo
+}
+
+// ledger is what a component's evidence says: a pure function of the set.
+type ledger struct {
+	groups  []*group
+	rows    []row // of all, by usage point and time
+	counted []Counted
+	against map[PointNo]int // outages in which it lived among the dark
+	with    map[PointNo]int // in which it was dark by its own evidence
+	false_  []falseGasp
+	doubts  []doubt
+	span    period // the time its evidence speaks of
+}
+
+type falseGasp struct {
+	point PointNo
+	m     moment
+}
+
+// doubt is a place where a ping would help.
+type doubt struct {
+	onset *onset
+	tree  *tree
+	size  float64 // how near to even odds; smaller is nearer
+}
+
+// derive works the ledger of a component out of its evidence.
+func (d *Detector) derive(component int32, now moment) *ledger {
+	l := &ledger{against: map[PointNo]int{}, with: map[PointNo]int{}, span: period{open, unknown}}
+	s := &solver{d: d, now: now, spans: map[PointNo][]stretch{}}
+	for i := range d.net.trees {
+		s.t, s.until, s.memory = &d.net.trees[i], open, map[NodeNo][]*onset{}
+		if i+1 < len(d.net.trees) {
+			s.until = d.net.trees[i+1].from
+		}
+		lo := sort.Search(len(s.t.top), func(k int) bool { return d.net.nodes[s.t.top[k]].component >= component })
+		for ; lo < len(s.t.top) && d.net.nodes[s.t.top[lo]].component == component; lo++ {
+			for _, o := range s.onsets(s.t.top[lo]) {
+				s.accept(l, o, NoNode, NoPoint)
+			}
+		}
+	}
+	for _, g := range l.groups {
+		s.fill(l, g)
+	}
+	s.settle(l)
+	s.decide(l)
+	s.close(l, component)
+	return l
+}
+
+// accept walks down to the nodes that fail in the best explanation.
+func (s *solver) accept(l *ledger, o *onset, above NodeNo, by PointNo) {
+	l.touch(o)
+	if o.mask != 0 {
+		g := &group{node: o.node, point: NoPoint, mask: o.mask, odds: o.odds, onset: o, tree: s.t, parent: above, stopped: by, split: NoNode}
+		l.groups = append(l.groups, g)
+		if o.odds < s.d.settings.Odds+4 {
+			l.doubts = append(l.doubts, doubt{o, s.t, abs(o.odds)})
+		}
+		return
+	}
+	for i := range o.members {
+		m := &o.members[i]
+		if v := m.value(&s.d.settings); v > 0 {
+			l.groups = append(l.groups, &group{node: NoNode, point: m.point, odds: v, onset: o, tree: s.t, parent: o.node, stopped: o.vetoedBy, split: NoNode})
+		} else {
+			l.false_ = append(l.false_, falseGasp{m.point, m.edge()})
+		}
+	}
+	if len(o.members) > 0 || len(o.seen) > 0 {
+		l.doubts = append(l.doubts, doubt{o, s.t, s.distance(o)})
+	}
+	for _, k := range o.kids {
+		s.accept(l, k, o.node, o.vetoedBy)
+	}
+}
+
+// distance is how far the weighing of a node that did not fail is from even odds.
+func (s *solver) distance(o *onset) float64 {
+	if !o.scored {
+		return 0
+	}
+	return abs(s.prior(o) + o.score[allPhases])
+}
+
+func abs(x float64) float64 {
+	if x < 0 {
+		return -x
+	}
+	return x
+}
+
+// touch widens the time the ledger speaks of.
+func (l *ledger) touch(o *onset) {
+	m := o.begin()
+	if o.m == unknown && o.lo != unknown {
+		m = o.lo
+	}
+	l.span.from = min(l.span.from, m.plus(-90*minute))
+	end := o.lastEnd()
+	if o.bound < open && end < open {
+		end = max(end, o.bound)
+	}
+	for _, x := range o.members {
+		if x.end == open && x.bound == open {
+			end = open
+		}
+	}
+	l.span.to = max(l.span.to, end.plus(90*minute))
+}
+
+// fill makes the rows of an outage.
+func (s *solver) fill(l *ledger, g *group) {
+	s.t = g.tree
+	if g.node == NoNode || g.mask == part {
+		for i := range g.onset.members {
+			m := &g.onset.members[i]
+			if g.node == NoNode && m.point != g.point {
+				continue
+			}
+			at := unknown // one alone has no neighbours to learn from
+			if g.node != NoNode {
+				at = g.onset.m
+			}
+			g.rows = append(g.rows, s.observed(m, at, m.phases, s.placesOf(g)))
+		}
+		return
+	}
+	s.collect(l, g, g.node, g.onset, hope{m: g.onset.m, lo: g.onset.lo, by: ByNeighbour, bound: open})
+}
+
+// placesOf is what the members of a part, or one alone, take from each other.
+func (s *solver) placesOf(g *group) hope {
+	if g.node == NoNode {
+		return hope{m: unknown, bound: open}
+	}
+	return s.places(g.onset, hope{m: g.onset.m})
+}
+
+// hope is what a usage point without evidence of its own takes from its neighbours: the onset and the ends of the
+// nearest node that has any.
+type hope struct {
+	m     moment
+	lo    moment
+	by    Basis
+	ends  []moment // exact ones, in order
+	near  bool     // of its own node, so that the median holds for it
+	bound moment   // first sign of life of a neighbour at the same node that had gasped; open: none
+}
+
+// places narrows what is hoped for to a node with an onset of its own.
+func (s *solver) places(o *onset, h hope) hope {
+	if o.m != unknown {
+		h.m = o.m
+	}
+	h.near = false
+	var ends []moment
+	for i := range o.members {
+		if m := &o.members[i]; m.exactEnd() {
+			ends = append(ends, m.end)
+		}
+	}
+	if len(ends) > 0 {
+		slices.Sort(ends)
+		h.ends, h.near = ends, true
+	} else if len(o.ends) > 0 {
+		h.ends = o.ends
+	}
+	for i := range o.seen {
+		if w := &o.seen[i]; w.end < open && len(o.ends) == 0 {
+			h.ends = []moment{w.end}
+		}
+	}
+	h.bound = open
+	for i := range o.members {
+		if m := &o.members[i]; m.end == open {
+			h.bound = min(h.bound, m.bound)
+		}
+	}
+	return h
+}
+
+func (s *solver) collect(l *ledger, g *group, v NodeNo, o *onset, h hope) {
+	own := map[PointNo]*member{}
+	if o != nil {
+		h = s.places(o, h)
+		for i := range o.members {
+			own[o.members[i].point] = &o.members[i]
+		}
+	} else {
+		h.near, h.bound = false, open
+	}
+	m := g.onset.begin()
+	mask := headend.Phases(g.mask)
+	n := s.d.net
+	for _, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
+		if n.nodeAt(p, m) != v {
+			continue
+		}
+		has := s.phasesOf(p)
+		lost := has & mask
+		switch {
+		case mask != allPhases && lost == 0:
+			if x := own[p]; x != nil && x.value(&s.d.settings) > 0 {
+				g.rows = append(g.rows, s.observed(x, unknown, x.phases, h))
+			}
+			continue
+		case lost == has:
+			lost = 0
+		}
+		if x := own[p]; x != nil {
+			g.rows = append(g.rows, s.observed(x, h.m, lost, h))
+			continue
+		}
+		if r, lives := s.inferred(p, g, h, lost); lives {
+			g.excluded = append(g.excluded, p)
+		} else if r != nil {
+			g.rows = append(g.rows, *r)
+		}
+	}
+	for _, child := range s.t.children[v] {
+		found := false
+		if o != nil {
+			for _, k := range o.kids {
+				if k.node == child && !found {
+					s.collect(l, g, child, k, h)
+					found = true
+				}
+			}
+		}
+		if !found {
+			s.collect(l, g, child, nil, h)
+		}
+	}
+}
+
+// observed is the row of a usage point with a stretch of its own, completed from its neighbours.
+func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row {
+	r := row{point: x.point, start: x.start, lo: x.lo, end: x.end, startBy: x.startBy, endBy: x.endBy, phases: x.phases | lost, observed: true, truth: x.truth}
+	if x.truth {
+		return r
+	}
+	tolerance := span(s.d.settings.Tolerance)
+	if m != unknown && (r.start == unknown && x.lo.plus(-tolerance) <= m && m <= x.hi || x.startBy == ByArrival && x.lo-tolerance <= m && m < r.start) {
+		r.start, r.startBy = m, ByNeighbour
+	}
+	if r.end == open {
+		r.end, r.endBy = s.endOf(x.point, max(r.from(), x.edge()), h, true)
+		if x.bound < open && r.end > x.bound {
+			r.end, r.endBy = x.bound, ByLifeSign
+		}
+	}
+	return r
+}
+
+// inferred is the row of a usage point without evidence of its own; nil when there is none, and lives when the
+// usage point contradicts.
+func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *row, lives bool) {
+	m := g.onset.begin()
+	if h.m == unknown && len(h.ends) == 0 {
+		return nil, false
+	}
+	from := h.m
+	if from == unknown {
+		from = h.lo
+	}
+	list := s.stretchesOf(p)
+	for i := range list {
+		if list[i].covers(m) { // dark already: it has a row of its own
+			return nil, false
+		}
+	}
+	end, by := open, ByNothing
+	subject := s.d.subjectOf(p, m)
+	if from != unknown {
+		end, by = s.endOf(p, from, h, false)
+		margin := span(s.d.settings.Margin)
+		if h.m != unknown && subject.alive(from+margin, min(end, s.now)-margin) {
+			return nil, true
+		}
+	} else {
+		end, by = h.ends[(len(h.ends)-1)/2], ByNeighbour
+	}
+	if dos := s.d.records[p].dossier; dos != nil && len(dos.events) > 0 && end < open && from != unknown && subject.knowsNothing(dos.events, from, end) {
+		return nil, true
+	}
+	r = &row{point: p, start: h.m, lo: h.lo, end: end, startBy: h.by, endBy: by, phases: lost}
+	if h.m == unknown {
+		r.startBy = ByNothing
+	}
+	return r, false
+}
+
+// endOf is when a usage point that was dark from a moment came back, as its neighbours and its own signs of life tell.
+func (s *solver) endOf(p PointNo, from moment, h hope, own bool) (moment, Basis) {
+	margin := span(s.d.settings.Margin)
+	subject := s.d.subjectOf(p, from)
+	life := subject.lifeAfter(from + margin)
+	latest := func(ends []moment, limit moment) moment { // the last of them not after the limit
+		found := open
+		for _, e := range ends {
+			if e > from && e <= limit {
+				found = e
+			}
+		}
+		return found
+	}
+	if h.near {
+		end := h.ends[(len(h.ends)-1)/2]
+		if end > from && (life == open || life >= end-margin) {
+			return end, ByNeighbour
+		}
+		if end = latest(h.ends, life.plus(margin)); end < open {
+			return end, ByNeighbour
+		}
+	}
+	limit := min(life, h.bound)
+	if end := latest(h.ends, limit.plus(margin)); end < open && (limit < open || s.neverHeard(&subject, p, from)) {
+		return end, ByNeighbour
+	}
+	if limit < open && (own || h.bound < open) {
+		return limit, ByLifeSign
+	}
+	if life < open {
+		return life, ByLifeSign
+	}
+	return open, ByNothing
+}
+
+// neverHeard tells that no sign of life is to be expected of a usage point: it has no meter or one that was silent before.
+func (s *solver) neverHeard(subject *subject, p PointNo, m moment) bool {
+	if s.d.net.meterAt(p, m) == NoDevice {
+		return true
+	}
+	last := subject.lifeBefore(m)
+	return last == unknown || m-last > s.reach(subject, m)
+}
+
+// settle makes the rows of each usage point exclude each other: the log alone counts where it speaks, what overlaps or
+// touches is one, with the outage of the earliest.
+func (s *solver) settle(l *ledger) {
+	byPoint := map[PointNo][]row{}
+	for i, g := range l.groups {
+		for _, r := range g.rows {
+			r.group = int32(i)
+			byPoint[r.point] = append(byPoint[r.point], r)
+		}
+		g.rows = nil
+	}
+	points := make([]PointNo, 0, len(byPoint))
+	for p := range byPoint {
+		points = append(points, p)
+	}
+	slices.Sort(points)
+	for _, p := range points {
+		for _, r := range unite(byPoint[p], l.groups) {
+			l.groups[r.group].rows = append(l.groups[r.group].rows, r)
+		}
+	}
+}
+
+// unite merges the rows of one usage point.
+func unite(rows []row, groups []*group) []row {
+	overlaps := func(a, b *row) bool { return a.from() <= b.end && b.from() <= a.end }
+	truths := slices.ContainsFunc(rows, func(r row) bool { return r.truth })
+	if truths {
+		kept := rows[:0:0]
+		for i := range rows {
+			drop := !rows[i].truth && slices.ContainsFunc(rows, func(t row) bool { return t.truth && overlaps(&rows[i], &t) })
+			if !drop {
+				kept = append(kept, rows[i])
+			}
+		}
+		// An entry of the log belongs to the largest outage that it, or what it replaces, is part of.
+		for i := range kept {
+			if !kept[i].truth {
+				continue
+			}
+			for _, r := range rows {
+				if !r.truth && overlaps(&kept[i], &r) && larger(groups[r.group], groups[kept[i].group]) {
+					kept[i].group = r.group
+				}
+			}
+		}
+		rows = kept
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		if a.from() != b.from() {
+			return compare(a.from(), b.from())
+		}
+		if a.start == unknown != (b.start == unknown) {
+			if a.start == unknown {
+				return 1
+			}
+			return -1
+		}
+		return compare(b.end, a.end)
+	})
+	var out []row
+	for _, r := range rows {
+		k := len(out) - 1
+		if k < 0 || r.from() > out[k].end {
+			out = append(out, r)
+			continue
+		}
+		last := &out[k]
+		if r.end > last.end {
+			last.end, last.endBy = r.end, r.endBy
+		}
+		if last.phases != 0 && (r.phases == 0 || r.phases != last.phases) {
+			last.phases |= r.phases
+			if r.phases == 0 {
+				last.phases = 0
+			}
+		}
+		last.observed = last.observed || r.observed
+	}
+	return out
+}
+
+// larger tells whether an outage stands above another: a node before a usage point alone.
+func larger(a, b *group) bool {
+	return a.node != NoNode && b.node == NoNode || a.node != NoNode && b.node != NoNode && a.mask != part && b.mask == part
+}

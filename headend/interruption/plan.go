@@ -1,0 +1,170 @@
+package interruption
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// PlanKind is what a calendar entry is.
+type PlanKind uint8
+
+// Kinds of plans. A planned cut classifies what happens in its window. Work suppresses: what a meter says while it is
+// exchanged or in the laboratory is about the work, what it says of its supply while its firmware is loaded too.
+const (
+	PlannedCut PlanKind = iota + 1
+	Exchange
+	Laboratory
+	Firmware
+)
+
+// Plan is an entry of the calendar of planned cuts and work orders, at a node and all below, or at single usage
+// points. The same ID again replaces the entry; of two versions with the same ID the one with the later Revised holds, so
+// that they may come in any order.
+type Plan struct {
+	ID       string
+	Kind     PlanKind
+	Node     NodeNo // NoNode: only Points
+	Points   []PointNo
+	From, To time.Time
+	Reason   string
+	Notice   time.Time // when customers were told; zero: they were not
+	Revised  time.Time
+	Dropped  bool // called off
+}
+
+// calendar is the plans in force.
+type calendar struct {
+	plans   map[string]*Plan
+	byNode  map[NodeNo][]*Plan
+	byPoint map[PointNo][]*Plan
+}
+
+// put takes a plan in; it gives the former version back, and false when nothing changes.
+func (c *calendar) put(p Plan) (former *Plan, changed bool) {
+	if c.plans == nil {
+		c.plans = map[string]*Plan{}
+	}
+	former = c.plans[p.ID]
+	if former != nil && !p.Revised.After(former.Revised) && !(p.Revised.Equal(former.Revised) && comparePlans(&p, former) < 0) {
+		return nil, false
+	}
+	c.plans[p.ID] = &p
+	c.byNode, c.byPoint = map[NodeNo][]*Plan{}, map[PointNo][]*Plan{}
+	for _, plan := range c.plans {
+		if plan.Dropped {
+			continue
+		}
+		if plan.Node != NoNode {
+			c.byNode[plan.Node] = append(c.byNode[plan.Node], plan)
+		}
+		for _, point := range plan.Points {
+			c.byPoint[point] = append(c.byPoint[point], plan)
+		}
+	}
+	for _, list := range c.byNode {
+		slices.SortFunc(list, comparePlans)
+	}
+	for _, list := range c.byPoint {
+		slices.SortFunc(list, comparePlans)
+	}
+	return former, true
+}
+
+func comparePlans(a, b *Plan) int {
+	if k := a.From.Compare(b.From); k != 0 {
+		return k
+	}
+	if k := strings.Compare(a.ID, b.ID); k != 0 {
+		return k
+	}
+	if k := a.To.Compare(b.To); k != 0 {
+		return k
+	}
+	return strings.Compare(a.Reason, b.Reason)
+}
+
+// at calls yield for every plan that concerns the point at the moment.
+func (d *Detector) plansAt(p PointNo, m moment, yield func(*Plan)) {
+	if len(d.calendar.plans) == 0 {
+		return
+	}
+	inside := func(list []*Plan) {
+		for _, plan := range list {
+			if m >= at(plan.From) && m < until(plan.To) {
+				yield(plan)
+			}
+		}
+	}
+	inside(d.calendar.byPoint[p])
+	if len(d.calendar.byNode) > 0 {
+		t := &d.net.trees[d.net.treeAt(m)]
+		for v := d.net.nodeAt(p, m); v != NoNode; v = t.parent[v] {
+			inside(d.calendar.byNode[v])
+		}
+	}
+}
+
+// suppressed tells whether what the meter of a point said is about work on the meter.
+func (d *Detector) suppressed(p PointNo, kind Kind, m moment) bool {
+	found := false
+	d.plansAt(p, m, func(plan *Plan) {
+		switch plan.Kind {
+		case Exchange, Laboratory:
+			found = true
+		case Firmware:
+			found = found || kind == PowerDown || kind == PowerUp || kind == PhaseLost || kind == PhaseBack
+		}
+	})
+	return found
+}
+
+// DecisionKind is what an operator decides about an outage.
+type DecisionKind uint8
+
+// Kinds of decisions. There is none that ends an outage: when a ticket was closed says nothing about supply.
+const (
+	SetCause DecisionKind = iota + 1
+	SetPlanned
+	SetUnplanned
+	Split // what is below Part becomes an outage of its own
+	Merge // the outage at OtherNode or OtherPoint at OtherMoment becomes part of this one
+)
+
+// Decision is what an operator decided. It names the outage by what it is about, the place and a moment
+// within it, not by a number, so that it holds whatever order the evidence is fed in.
+type Decision struct {
+	Kind        DecisionKind
+	Made        time.Time // of two that contradict each other the later holds
+	By          string
+	Node        NodeNo // NoNode: Point
+	Point       PointNo
+	Moment      time.Time
+	Cause       string
+	Part        NodeNo
+	OtherNode   NodeNo
+	OtherPoint  PointNo
+	OtherMoment time.Time
+}
+
+func compareDecisions(a, b Decision) int {
+	if k := a.Made.Compare(b.Made); k != 0 {
+		return k
+	}
+	if a.Kind != b.Kind {
+		return int(a.Kind) - int(b.Kind)
+	}
+	if a.Node != b.Node {
+		return compare(a.Node, b.Node)
+	}
+	if a.Point != b.Point {
+		return compare(a.Point, b.Point)
+	}
+	if k := a.Moment.Compare(b.Moment); k != 0 {
+		return k
+	}
+	if a.Part != b.Part {
+		return compare(a.Part, b.Part)
+	}
+	return strings.Compare(a.Cause+a.By, b.Cause+b.By)
+}
