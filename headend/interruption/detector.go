@@ -378,7 +378,7 @@ func sortedPoints(m map[PointNo]int) []PointNo {
 
 // wakeAt is when time alone changes a ledger: gasps that have not come begin to weigh, an outage is closed.
 func (d *Detector) wakeAt(l *ledger) moment {
-	wake := open
+	wake := l.wake
 	soon := func(m moment) {
 		if m > d.now {
 			wake = min(wake, m)

@@ -62,6 +62,7 @@ type ledger struct {
 	false_  []falseGasp
 	doubts  []doubt
 	span    period // the time its evidence speaks of
+	wake    moment // when time alone changes it
 }
 
 type falseGasp struct {
@@ -79,7 +80,7 @@ type doubt struct {
 // derive works the ledger of a component out of its evidence.
 func (d *Detector) derive(component int32, now moment) *ledger {
 	l := &ledger{against: map[PointNo]int{}, with: map[PointNo]int{}, span: period{open, unknown}}
-	s := &solver{d: d, now: now, spans: map[PointNo][]stretch{}}
+	s := &solver{d: d, now: now, spans: map[PointNo][]stretch{}, wake: open}
 	for i := range d.net.trees {
 		s.t, s.until, s.memory = &d.net.trees[i], open, map[NodeNo][]*onset{}
 		if i+1 < len(d.net.trees) {
@@ -98,6 +99,7 @@ func (d *Detector) derive(component int32, now moment) *ledger {
 	s.settle(l)
 	s.decide(l)
 	s.close(l, component)
+	l.wake = s.wake
 	return l
 }
 
@@ -326,11 +328,14 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 	end, by := open, ByNothing
 	subject := s.d.subjectOf(p, m)
 	if from != unknown {
-		end, by = s.endOf(p, from, h, false)
-		margin := span(s.d.settings.Margin)
-		if h.m != unknown && subject.alive(from+margin, min(end, s.now)-margin) {
+		first := g.onset.firstEnd(s.now)
+		if h.near {
+			first = h.ends[0]
+		}
+		if h.m != unknown && s.lives(&subject, from+span(s.d.settings.Margin), min(first, h.bound)) {
 			return nil, true
 		}
+		end, by = s.endOf(p, from, h, false)
 	} else {
 		end, by = h.ends[(len(h.ends)-1)/2], ByNeighbour
 	}

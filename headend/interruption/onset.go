@@ -90,6 +90,7 @@ type solver struct {
 	until  moment // when the tree ends
 	spans  map[PointNo][]stretch
 	memory map[NodeNo][]*onset
+	wake   moment // when time alone would change what is derived
 }
 
 func (s *solver) weights(v NodeNo) *weights { return &s.d.weights[s.d.net.nodes[v].segment] }

@@ -235,9 +235,8 @@ func (s *solver) standing(p PointNo, o *onset, end moment) (standing, float64) {
 		}
 	}
 	subject := s.d.subjectOf(p, m)
-	margin := span(s.d.settings.Margin)
-	w := s.weights(o.node)
-	if o.m != unknown && subject.alive(m+margin, end-margin) {
+	margin, w := span(s.d.settings.Margin), s.weights(o.node)
+	if o.m != unknown && s.lives(&subject, m+margin, end) {
 		return living, 0
 	}
 	if dos := s.d.records[p].dossier; dos != nil && len(dos.events) > 0 && o.m != unknown && end < s.now && subject.knowsNothing(dos.events, m, end) {
@@ -258,6 +257,23 @@ func (s *solver) standing(p PointNo, o *onset, end moment) (standing, float64) {
 		}
 	}
 	return silent, weight
+}
+
+// lives tells of a sign of life after from and a margin before the end. While no end is known the last margin before now
+// does not count: the sign may be the first after a return of which nobody has said anything yet.
+func (s *solver) lives(subject *subject, from, end moment) bool {
+	margin := span(s.d.settings.Margin)
+	life := subject.lifeAfter(from).plus(halfMinute)
+	switch {
+	case life == open:
+		return false
+	case end < s.now:
+		return life <= end-margin
+	case life.plus(margin) > s.now:
+		s.wake = min(s.wake, life+margin)
+		return false
+	}
+	return true
 }
 
 // reach is how long ago a meter may have been heard last for its silence to weigh: three of its own intervals, half an
