@@ -62,6 +62,7 @@ type poll struct {
 	interval time.Duration
 	offset   time.Duration // within the interval
 	due      time.Time
+	charged  bool   // it is a probe on the line's budget
 	last     []byte // replies of the poll before, where stuck values are looked for
 	same     int
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Frames from the Modbus specification and from captures of mbpoll and pymodbus, not made by our own code.
+// Well-known examples of both framings, not made by our own code.
 var (
 	tcpReply = []byte{0x00, 0x01, 0x00, 0x00, 0x00, 0x07, 0x01, 0x03, 0x04, 0x00, 0x06, 0x00, 0x05}
-	rtuReply = []byte{0x11, 0x03, 0x06, 0xAE, 0x41, 0x56, 0x52, 0x43, 0x40, 0x49, 0xAD} // the specification's example
+	rtuReply = []byte{0x11, 0x03, 0x06, 0xAE, 0x41, 0x56, 0x52, 0x43, 0x40, 0x49, 0xAD}
 )
 
 func TestFrames(t *testing.T) {
@@ -30,7 +30,7 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	if !crcOK(rtuReply) {
-		t.Error("the specification's CRC is wrong")
+		t.Error("the example's CRC is taken for wrong")
 	}
 	for _, before := range [][]byte{nil, {0}, {0x11}, {0x11, 0x03}, {0x11, 0x83}, {0x11, 0x03, 0x06}, {0x12, 0x03, 0x02, 0, 0}} {
 		frame, _, _ := findRTU(append(bytes.Clone(before), rtuReply...), 0x11, 3, len(rtuReply))

@@ -187,7 +187,7 @@ func (l *line) next(now time.Time) (*poll, *job, []*result, time.Duration) {
 		switch {
 		case now.Before(l.retryAt):
 			l.miss(p, MissConnect, now, FaultConnect.String())
-		case p.unit.dead && !l.mayProbe(p.unit, now):
+		case p.unit.dead && !l.mayProbe(p, now):
 			l.miss(p, MissDead, now, "dead")
 		default:
 			return p, nil, l.results, 0
@@ -240,7 +240,8 @@ func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // mayProbe decides whether a dead unit is asked now. A probe may hold the line for a whole timeout, so it goes out
 // in a gap that is long enough, or else on the share of the line's time that is set aside for it.
-func (l *line) mayProbe(u *unit, now time.Time) bool {
+func (l *line) mayProbe(p *poll, now time.Time) bool {
+	u := p.unit
 	if now.Before(u.probeAt) {
 		return false
 	}
@@ -253,11 +254,8 @@ func (l *line) mayProbe(u *unit, now time.Time) bool {
 	if l.slack(now) >= cost {
 		return true
 	}
-	if l.budget < min(cost, probeSaved) {
-		return false
-	}
-	l.budget -= cost
-	return true
+	p.charged = l.budget >= min(cost, probeSaved)
+	return p.charged
 }
 
 // slack is how long no living unit needs the line.
@@ -280,6 +278,7 @@ func (l *line) slack(now time.Time) time.Duration {
 func (l *line) poll(ctx context.Context, m *master, p *poll) {
 	u := p.unit
 	r := l.d.result()
+	began := time.Now()
 	l.mu.Lock()
 	timeout, found := u.timeout(), u.found
 	l.mu.Unlock()
@@ -309,6 +308,10 @@ func (l *line) poll(ctx context.Context, m *master, p *poll) {
 	}
 	now := time.Now()
 	l.mu.Lock()
+	if p.charged { // with the time it took, which is little where the unit is back or a gateway answers for it
+		l.budget -= now.Sub(began)
+		p.charged = false
+	}
 	l.finish(p, r, now)
 	l.again(p, now)
 	results := l.results

@@ -2,9 +2,11 @@ package modbus
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,13 +27,17 @@ func shared(t *testing.T, elements ...string) string {
 	return path
 }
 
+// loadOnce reads the shipped profiles for all tests.
+var loadOnce = sync.OnceValues(func() (*Profiles, error) { return LoadProfiles("") })
+
+// profiles is the shipped profiles, to which a test may add its own.
 func profiles(t testing.TB) *Profiles {
 	t.Helper()
-	p, err := LoadProfiles("")
+	p, err := loadOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return &Profiles{byModel: maps.Clone(p.byModel)}
 }
 
 func profileOf(t testing.TB, model string) *Profile {
