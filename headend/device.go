@@ -59,6 +59,7 @@ type Device struct {
 	Address   string // where it is reached, for protocols that poll
 	Profile   string // the model's profile
 	Gateway   DeviceID
+	Node      string // the piece of the network a feeder device stands for, "" for none
 	FirstSeen time.Time // when it was registered or first heard
 }
 

@@ -6,7 +6,6 @@ import "time"
 type DeviceStatus struct {
 	Device
 	UsagePoint string // that it measures now; "" for none
-	Node       string // that the usage point hangs on now
 
 	// These are filled in for one device alone, not in lists.
 	LastHeard     time.Time    // zero: never

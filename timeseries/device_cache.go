@@ -108,6 +108,7 @@ func (s *Store) Reload(ctx context.Context) error {
 		}
 	}
 	s.devices.replace(byID, unassigned)
+	s.changes.tell()
 	return nil
 }
 

@@ -22,9 +22,9 @@ const saltBytes = 16
 func (s *Store) ImportDevices(ctx context.Context, lines iter.Seq2[headend.Line[headend.DeviceRow], error], options ImportOptions) (headend.Imported, error) {
 	r := &registryImport{options: options, kind: registryKind{
 		name: "device", stage: sqlImportDeviceStage,
-		columns: []string{"line", "id", "kind", "protocol", "address", "profile", "gateway", "usage_point", "valid_from", "valid_to"},
+		columns: []string{"line", "id", "kind", "protocol", "address", "profile", "gateway", "usage_point", "node", "valid_from", "valid_to"},
 		check:   sqlImportDeviceCheck,
-		write:   []string{sqlImportDeviceNew, sqlImportDeviceWrite, sqlImportInstallationWrite},
+		write:   []string{sqlImportDeviceNew, sqlImportDeviceWrite, sqlImportInstallationWrite, sqlImportDeviceNodeWrite},
 		verify:  []string{sqlImportDeviceVerify},
 	}}
 	secrets := deviceSecrets{}
@@ -37,7 +37,7 @@ func (s *Store) ImportDevices(ctx context.Context, lines iter.Seq2[headend.Line[
 			return nil
 		}
 		return []any{l.Number, string(d.ID), string(d.Kind), d.Protocol, d.Address, d.Profile, string(d.Gateway),
-			l.Row.UsagePoint, validFrom(l.Row.From), validTo(l.Row.To)}
+			l.Row.UsagePoint, l.Row.Device.Node, validFrom(l.Row.From), validTo(l.Row.To)}
 	}))
 }
 

@@ -48,6 +48,8 @@ var (
 	//go:embed sql/import_usage_point_verify.sql
 	sqlImportUsagePointVerify string
 
+	//go:embed sql/import_device_node_write.sql
+	sqlImportDeviceNodeWrite string
 	//go:embed sql/import_device_stage.sql
 	sqlImportDeviceStage string
 	//go:embed sql/import_device_check.sql

@@ -14,6 +14,8 @@ var (
 	sqlDeviceAll string
 	//go:embed sql/installation_all.sql
 	sqlInstallationAll string
+	//go:embed sql/device_polled.sql
+	sqlDevicePolled string
 	//go:embed sql/device_register.sql
 	sqlDeviceRegister string
 	//go:embed sql/device_by_ids.sql

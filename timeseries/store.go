@@ -57,6 +57,7 @@ type Store struct {
 	quantities quantityCache
 	partitions partitionCache
 	appenders  sync.Pool
+	changes    subscribers
 }
 
 // Open connects, brings the schema up to date and loads the registry's index. It returns ErrMismatch

@@ -10,9 +10,12 @@ import (
 
 var deviceColumns = []string{"id", "kind", "protocol", "address", "profile", "gateway", "usage_point", "password", "from", "to"}
 
+// deviceNode is a further column that files with feeder devices have: what piece of the network they stand for.
+const deviceNode = "node"
+
 // Devices reads a file of devices and where they are installed.
 func Devices(r io.Reader, format Format) iter.Seq2[headend.Line[headend.DeviceRow], error] {
-	return read(r, format, deviceColumns, func(f *fields) headend.DeviceRow {
+	return readWith(r, format, deviceColumns, deviceNode, func(f *fields) headend.DeviceRow {
 		row := headend.DeviceRow{
 			Device: headend.Device{
 				ID:       f.deviceID(0),
@@ -29,6 +32,9 @@ func Devices(r io.Reader, format Format) iter.Seq2[headend.Line[headend.DeviceRo
 		}
 		if row.UsagePoint != "" && row.Device.Kind != headend.KindMeter {
 			f.refuse("a %s measures no usage point; usage_point is for meters", row.Device.Kind)
+		}
+		if len(f.values) > len(deviceColumns) {
+			row.Device.Node = f.optionalID(len(deviceColumns))
 		}
 		row.From, row.To = f.validity(8)
 		return row

@@ -27,11 +27,16 @@ type Format struct {
 // read yields a line for each record below the header. row turns the fields into a row and notes in them
 // what is wrong.
 func read[Row any](r io.Reader, format Format, columns []string, row func(*fields) Row) iter.Seq2[headend.Line[Row], error] {
+	return readWith(r, format, columns, "", row)
+}
+
+// readWith is read for files that may have one further column.
+func readWith[Row any](r io.Reader, format Format, columns []string, further string, row func(*fields) Row) iter.Seq2[headend.Line[Row], error] {
 	if format.Zone == nil {
 		format.Zone = time.UTC
 	}
 	return func(yield func(headend.Line[Row], error) bool) {
-		records, err := open(r, columns)
+		records, columns, err := open(r, columns, further)
 		if err != nil {
 			yield(headend.Line[Row]{}, err)
 			return
@@ -72,19 +77,19 @@ func parse[Row any](f *fields, row func(*fields) Row) (value Row, id, refusal st
 }
 
 // open reads past a byte order mark and the header.
-func open(r io.Reader, columns []string) (*csv.Reader, error) {
+func open(r io.Reader, columns []string, further string) (*csv.Reader, []string, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	start, err := b.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
 		if _, err := b.Discard(3); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		return nil, fmt.Errorf("%w: the file is UTF-16; save it as CSV UTF-8", ErrHeader)
+		return nil, nil, fmt.Errorf("%w: the file is UTF-16; save it as CSV UTF-8", ErrHeader)
 	}
 	records := csv.NewReader(b)
 	records.FieldsPerRecord = -1 // counted here, line by line
@@ -93,17 +98,19 @@ func open(r io.Reader, columns []string) (*csv.Reader, error) {
 	want := strings.Join(columns, ",")
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%w: the file is empty; its first line has to be %s", ErrHeader, want)
+		return nil, nil, fmt.Errorf("%w: the file is empty; its first line has to be %s", ErrHeader, want)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w; the first line has to be %s", ErrHeader, err, want)
+		return nil, nil, fmt.Errorf("%w: %w; the first line has to be %s", ErrHeader, err, want)
 	case slices.Equal(header, columns):
-		return records, nil
+		return records, columns, nil
+	case further != "" && slices.Equal(header, append(slices.Clone(columns), further)):
+		return records, append(slices.Clone(columns), further), nil
 	}
 	got := clip(strings.ToValidUTF8(strings.Join(header, ","), "?"))
 	if len(header) == 1 && strings.Contains(got, ";") {
 		got += " (separated by semicolons; commas are expected)"
 	}
-	return nil, fmt.Errorf("%w: the first line is %s and has to be %s", ErrHeader, got, want)
+	return nil, nil, fmt.Errorf("%w: the first line is %s and has to be %s", ErrHeader, got, want)
 }
 
 // clip bounds what a message repeats of a file.

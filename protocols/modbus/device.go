@@ -21,7 +21,7 @@ type Device struct {
 
 // FromRegistry makes a Device of a row of the registry, whose address names the unit.
 func FromRegistry(d headend.Device) Device {
-	return Device{ID: d.ID, Address: d.Address, Unit: NoUnit, Profile: d.Profile}
+	return Device{ID: d.ID, Address: d.Address, Unit: NoUnit, Profile: d.Profile, Node: d.Node}
 }
 
 func (d Device) same(o Device) bool {

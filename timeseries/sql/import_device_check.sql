@@ -38,6 +38,9 @@ WITH first AS (
     AND i.valid_from < l.valid_to AND l.valid_from < i.valid_to
     AND CASE WHEN i.valid_from < l.valid_from THEN i.valid_to <> 'infinity' AND NOT (u.id = l.usage_point AND l.valid_to IN (i.valid_to, 'infinity'))
              ELSE l.valid_to <> 'infinity' END
+  UNION ALL
+  SELECT line, id, 9, format('unknown node %s', node)
+  FROM import_line l WHERE node <> '' AND NOT EXISTS (SELECT FROM node r WHERE r.id = l.node)
   ) b ORDER BY line, rank
 ), gone AS (
   DELETE FROM import_line l USING bad WHERE l.line = bad.line

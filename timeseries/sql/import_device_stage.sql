@@ -7,6 +7,7 @@ CREATE TEMP TABLE import_line (
   profile text NOT NULL,
   gateway text NOT NULL,
   usage_point text NOT NULL,
+  node text NOT NULL,
   valid_from timestamptz NOT NULL,
   valid_to timestamptz NOT NULL
 ) ON COMMIT DROP
