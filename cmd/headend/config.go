@@ -16,6 +16,7 @@ type Config struct {
 	Ingest   IngestConfig      `koanf:"ingest" doc:"what is checked before a reading is stored, and how commits are grouped"`
 	Broker   BrokerConfig      `koanf:"broker" doc:"the embedded MQTT broker: devices connect to the head-end itself"`
 	MQTT     []MQTTConfig      `koanf:"mqtt" doc:"the utility's own MQTT brokers, an entry each"`
+	Modbus   ModbusConfig      `koanf:"modbus" doc:"devices of the registry with protocol modbus, which are polled"`
 	Codecs   mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
 	HTTP     HTTPConfig        `koanf:"http" doc:"the API"`
 	Log      LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
@@ -56,6 +57,15 @@ type BrokerConfig struct {
 type MQTTConfig struct {
 	Insecure    bool `koanf:"insecure" doc:"true: tcp:// may leave this machine, passwords and reads in the clear"`
 	mqtt.Config `koanf:",squash"`
+}
+
+// ModbusConfig says how devices are polled; which ones is in the registry, what is asked in their profiles.
+type ModbusConfig struct {
+	Enabled        bool          `koanf:"enabled" doc:"false: nothing is polled"`
+	Profiles       string        `koanf:"profiles" doc:"folder with profiles of your own, over and beside those that come with the program"`
+	ConnectTimeout time.Duration `koanf:"connect_timeout" min:"100ms" doc:"for making a connection"`
+	ReconnectMost  time.Duration `koanf:"reconnect_most" min:"100ms" doc:"longest pause before a connection is tried again"`
+	ProbeMost      time.Duration `koanf:"probe_most" min:"100ms" doc:"longest pause before a unit that does not answer is asked again"`
 }
 
 // HTTPConfig is the API's listener.
@@ -115,6 +125,7 @@ func Defaults() Config {
 			Subscriptions:   32,
 			ForeignTopics:   1,
 		}},
+		Modbus: ModbusConfig{Enabled: true, ConnectTimeout: 5 * time.Second, ReconnectMost: 30 * time.Second, ProbeMost: time.Minute},
 		Codecs: mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
 		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
 		Log:    LogConfig{Level: "info", Format: "text"},

@@ -53,6 +53,13 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 		}
 		d.named = append(d.named, namedDriver{"broker " + m.Name, session, session.Ready})
 	}
+	if c.Modbus.Enabled {
+		polled, err := newPolled(c.Modbus, store, metrics, log.With("part", "modbus"))
+		if err != nil {
+			return nil, err
+		}
+		d.named = append(d.named, namedDriver{"modbus", polled, nil})
+	}
 	return d, nil
 }
 
