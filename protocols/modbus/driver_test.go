@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,31 +40,43 @@ func numbered(s *server, id byte) *simulated {
 // What was read is stored in the end, however long the sink stood still or failed, and while it stands still no
 // more is read than may be kept.
 func TestSinkStandsStill(t *testing.T) {
-	s := newServer(false)
-	u := numbered(s, 1)
-	d := driver(t, Config{Devices: []Device{{ID: "m", Address: "tcp://" + s.listen(t), Unit: 1, Profile: "number"}}, Queue: 2, BatchPolls: 2}, own(t, numberText))
-	out := drivertest.NewSink()
-	stop := run(t, d, out)
-	out.AwaitStored(t, drivertest.Message{Device: "m", N: 1})
-	out.Fail(3)
-	out.Await(t, "failures", func() bool { return out.Failed() == 3 })
-	out.Close()
-	out.Await(t, "an Accept", func() bool { return len(out.Waiting()) > 0 })
-	held := out.Waiting()[0].N
-	overrun := func() bool { return d.Counts().Missed["overrun"] > 0 }
-	polled := func() int { s.mu.Lock(); defer s.mu.Unlock(); return u.asked }
-	timeout := time.After(2 * time.Second) // twenty intervals, of which few may lead to a request
-	<-timeout
-	if n := polled() - held; n > 2+2+2+1 {
-		t.Errorf("%d polls beyond the one held by the sink: queue 2, batches of 2", n)
-	}
-	out.Open()
-	last := polled()
-	for n := 1; n <= last; n++ {
-		out.AwaitStored(t, drivertest.Message{Device: "m", N: n})
-	}
-	out.Await(t, "the overrun to be counted", overrun)
-	stop()
+	p := own(t, numberText)
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(false)
+		numbered(s, 1)
+		d := driver(t, Config{Devices: []Device{{ID: "m", Address: "tcp://meter", Unit: 1, Profile: "number"}}, Queue: 2, BatchPolls: 2}, p, WithDialer(s))
+		out := drivertest.NewSink()
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- d.Run(ctx, out) }()
+		wait(time.Second)
+		out.Fail(3)
+		out.Await(t, "failures", func() bool { return out.Failed() == 3 })
+		wait(time.Second)
+		out.Close()
+		wait(time.Minute) // six hundred intervals, of which few may lead to a request
+		held := out.Waiting()
+		if len(held) == 0 {
+			t.Fatal("no Accept is held")
+		}
+		if n := s.asked(1) - held[0].N; n > 2+2+2+1 {
+			t.Errorf("%d polls beyond the one held by the sink: queue 2, batches of 2", n)
+		}
+		out.Open()
+		wait(time.Second)
+		last := s.asked(1)
+		for n := 1; n <= last; n++ {
+			out.AwaitStored(t, drivertest.Message{Device: "m", N: n})
+		}
+		if n := d.Counts().Missed["overrun"]; n < 580 {
+			t.Errorf("%d polls counted as overrun, want nearly 600", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.close()
+	})
 }
 
 func TestStop(t *testing.T) {
@@ -82,7 +95,7 @@ func TestStop(t *testing.T) {
 		select {
 		case err := <-done:
 			t.Fatalf("Run returned %v with an Accept under way", err)
-		case <-time.After(50 * time.Millisecond):
+		default:
 		}
 		out.Open()
 		if err := <-done; err != nil {
@@ -110,7 +123,8 @@ func TestStop(t *testing.T) {
 	t.Run("in the middle of a request", func(t *testing.T) {
 		for _, tr := range transports {
 			s := newServer(tr.rtu)
-			s.unit(1).does = silence
+			u := s.unit(1)
+			u.does = silence
 			text := strings.Replace(numberText, "timeout: 200ms", "timeout: 1m", 1)
 			if tr.window > 1 {
 				text += "window: 4\n"
@@ -118,9 +132,7 @@ func TestStop(t *testing.T) {
 			d := driver(t, Config{Devices: []Device{{ID: "m", Address: tr.reach(t, s), Unit: 1, Profile: "number"}}}, own(t, text))
 			began := time.Now()
 			stop := run(t, d, newSink())
-			for s.asked(1) == 0 && time.Since(began) < patience {
-				<-time.After(time.Millisecond)
-			}
+			<-u.heard
 			stop()
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("%s: stopped after %s", tr.name, took)

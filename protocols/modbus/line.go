@@ -353,16 +353,22 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 		return
 	}
 	if o.err != nil && o.err.Fault == FaultConnect {
+		if l.pause == 0 {
+			l.d.log.Warn("no connection; its devices are not polled until there is one", "line", l.key, "error", o.err)
+		}
 		l.unreachable(now)
 		l.miss(p, MissFailed, now, FaultConnect.String())
 		r.decoded.clear()
 		return
 	}
+	if l.pause > 0 {
+		l.d.log.Info("connected again", "line", l.key)
+	}
 	l.retryAt, l.pause = time.Time{}, 0
 	if o.alive {
 		l.living(u, o, now)
 	} else {
-		l.silent(u, now)
+		l.silent(u, o, now)
 	}
 	if r.decoded.moved || o.refused && u.profile.SunSpec != nil {
 		u.found = false
@@ -418,6 +424,7 @@ func (l *line) living(u *unit, o *outcome, now time.Time) {
 	whole := l.allDead()
 	u.dead = false
 	l.d.counts.dead.Add(-1)
+	l.d.log.Info("answers again", "device", u.device.ID, "address", u.address.String())
 	if !whole {
 		return
 	}
@@ -436,7 +443,7 @@ func (l *line) allDead() bool {
 }
 
 // silent records that a unit did not speak.
-func (l *line) silent(u *unit, now time.Time) {
+func (l *line) silent(u *unit, o *outcome, now time.Time) {
 	u.failures++
 	if u.failures < deadAfter || u.gone {
 		return
@@ -444,6 +451,7 @@ func (l *line) silent(u *unit, now time.Time) {
 	if !u.dead {
 		u.dead = true
 		l.d.counts.dead.Add(1)
+		l.d.log.Info("does not answer; it is only probed from now on", "device", u.device.ID, "address", u.address.String(), "error", o.err)
 	}
 	u.probes++
 	longest := l.d.config.ProbeMost

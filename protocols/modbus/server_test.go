@@ -60,6 +60,7 @@ type simulated struct {
 	does   misbehaviour
 	until  int // requests left of it; 0: until told otherwise
 	asked  int
+	heard  chan struct{}           // closed at the first request
 	forbid func(q simRequest) byte // an exception for a request, 0 for none
 	wrote  map[uint16]uint16
 }
@@ -72,7 +73,7 @@ func newServer(rtu bool) *server {
 }
 
 func (s *server) unit(id byte) *simulated {
-	u := &simulated{value: func(_ byte, address uint16) uint16 { return truth(id, address) }, wrote: map[uint16]uint16{}}
+	u := &simulated{value: func(_ byte, address uint16) uint16 { return truth(id, address) }, wrote: map[uint16]uint16{}, heard: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.units[id] = u
@@ -261,7 +262,9 @@ func (s *server) answer(frame []byte) (reply []byte, late, hangUp bool) {
 		return nil, false, false
 	}
 	q := simRequest{pdu[0], pdu[1], binary.BigEndian.Uint16(pdu[2:]), binary.BigEndian.Uint16(pdu[4:])}
-	u.asked++
+	if u.asked++; u.asked == 1 {
+		close(u.heard)
+	}
 	if s.requests = append(s.requests, q); len(s.requests) > 1000 {
 		s.requests = s.requests[500:]
 	}
