@@ -115,19 +115,31 @@ const (
 	lastYear  = 2199
 )
 
-// NewCalendar makes the calendar of a zone, with all its changes of summer time from 1970 to 2199.
+// NewCalendar makes the calendar of a zone, with all its changes of offset from 1970 to 2199. It takes some
+// milliseconds: make one and keep it.
+//
+// It asks for the offset day by day, because time.Time.ZoneBounds (Go 1.26) answers with its own argument at the end of a
+// leap year of a rule-based zone (Europe/Berlin, 2040-12-31T01:00+01:00), where a loop over it never ends.
 func NewCalendar(zone *time.Location) *Calendar {
-	c := &Calendar{zone: zone}
-	end := time.Date(lastYear+1, 1, 2, 0, 0, 0, 0, time.UTC)
-	for t := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1); ; {
-		_, offset := t.In(zone).Zone()
-		c.shifts = append(c.shifts, shift{t.UnixMilli(), int64(offset) * 1000})
-		_, next := t.In(zone).ZoneBounds()
-		if next.IsZero() || next.After(end) {
-			return c
-		}
-		t = next
+	offset := func(second int64) int64 {
+		_, seconds := time.Unix(second, 0).In(zone).Zone()
+		return int64(seconds)
 	}
+	c := &Calendar{zone: zone}
+	begin := time.Date(firstYear-1, 12, 30, 0, 0, 0, 0, time.UTC).Unix()
+	end := time.Date(lastYear+1, 1, 3, 0, 0, 0, 0, time.UTC).Unix()
+	now := offset(begin)
+	c.shifts = append(c.shifts, shift{begin * 1000, now * 1000})
+	for second := begin; second < end; second += 86400 {
+		next := offset(second + 86400)
+		if next == now {
+			continue
+		}
+		n := sort.Search(86400, func(i int) bool { return offset(second+int64(i)) != now })
+		c.shifts = append(c.shifts, shift{(second + int64(n)) * 1000, next * 1000})
+		now = next
+	}
+	return c
 }
 
 // Zone is the calendar's zone.

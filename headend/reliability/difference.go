@@ -173,7 +173,7 @@ func effects(a, b *Counted) (out []string) {
 	} else if !a.Open && b.Open {
 		say("open again")
 	}
-	if a.Inferred != b.Inferred || a.Observed != b.Observed {
+	if a.Inferred != b.Inferred || a.Length-a.Observed != b.Length-b.Observed {
 		say("rests on other evidence")
 	}
 	if !a.Event && b.Event {
