@@ -6,7 +6,7 @@ import "time"
 type Message struct {
 	Topic    string
 	Payload  []byte // owned by the driver; stays unchanged until Accept has returned
-	Retained bool // delivered because the broker had kept it: old news, not what is true now
+	Retained bool   // delivered because the broker had kept it: old news, not what is true now
 	QoS      byte
 	Received time.Time // UTC
 }
