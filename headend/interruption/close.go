@@ -117,6 +117,7 @@ func (s *solver) close(l *ledger, component int32) {
 		return compare(a.from(), b.from())
 	})
 	s.count20(l, component)
+	l.rest()
 }
 
 // planOf is the planned cut an outage falls into: it begins in its window, or a quarter of an hour before, at its node or

@@ -30,6 +30,8 @@ type Detector struct {
 	dirty      []int32
 	countersOf map[int32]map[PointNo]struct{}
 	now        moment
+	epoch      uint32         // rises when what was worked out of single usage points' evidence holds no more
+	decided    map[int32]bool // components about which an operator decided
 	cursor     []byte
 	nextID     uint64
 	live       live
@@ -41,6 +43,7 @@ type part_ struct {
 	names  []name  // of the ledger's groups
 	shown  []Interruption
 	dirty  uint8
+	from   moment // the earliest moment that the evidence since then speaks of
 	wake   moment // when time alone changes something; open: never
 	last   moment // when it was derived
 }
@@ -62,7 +65,7 @@ type name struct {
 func New(net *Network, settings Settings) *Detector {
 	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
 		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
-		parts: make([]part_, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown}
+		parts: make([]part_, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
 	d.SetRates(nil)
 	for i := range d.parts {
 		d.parts[i].wake = open
@@ -83,7 +86,7 @@ func (d *Detector) SetRates(rates map[string]Rates) {
 	}
 	for i := range d.parts {
 		if d.parts[i].ledger != nil {
-			d.stir(int32(i), urgent)
+			d.stir(int32(i), urgent, unknown)
 		}
 	}
 }
@@ -126,12 +129,15 @@ func (d *Detector) observe(e *Evidence) Verdict {
 			return Taken // heard: nothing about supply that its gasps do not say
 		}
 		verdict := put(d.said, e.Device, made, d.settings.MaxEvents)
-		d.stirBehind(e.Device, v)
+		if verdict == Taken {
+			d.epoch++
+			d.stirBehind(e.Device, v, m-quiet)
+		}
 		return verdict
 	case v != NoNode:
 		verdict := put(d.saidAt, v, made, d.settings.MaxEvents)
 		if verdict == Taken {
-			d.stir(d.net.nodes[v].component, urgent)
+			d.stir(d.net.nodes[v].component, urgent, m-quiet)
 		}
 		return verdict
 	}
@@ -177,12 +183,13 @@ func (d *Detector) sync(e *Evidence, m moment) Verdict {
 		return Repeated
 	}
 	d.clocks[e.Device] = c
+	d.epoch++
 	p, v := d.net.placeAt(e.Device, m)
 	if p != NoPoint {
 		v = d.net.nodeAt(p, m)
 	}
 	if v != NoNode && d.parts[d.net.nodes[v].component].ledger != nil {
-		d.stir(d.net.nodes[v].component, urgent)
+		d.stir(d.net.nodes[v].component, urgent, unknown)
 	}
 	return Taken
 }
@@ -190,18 +197,19 @@ func (d *Detector) sync(e *Evidence, m moment) Verdict {
 func (d *Detector) link(e event, v NodeNo) Verdict {
 	verdict := put(d.said, e.device, e, d.settings.MaxEvents)
 	if verdict == Taken && d.net.devices[e.device].kind == headend.KindGateway {
-		d.stirBehind(e.device, v)
+		d.epoch++
+		d.stirBehind(e.device, v, e.at-quiet)
 	}
 	return verdict
 }
 
 // stirBehind has everything derived anew that a gateway has a part in.
-func (d *Detector) stirBehind(g DeviceNo, v NodeNo) {
+func (d *Detector) stirBehind(g DeviceNo, v NodeNo, from moment) {
 	if v != NoNode {
-		d.stir(d.net.nodes[v].component, urgent)
+		d.stir(d.net.nodes[v].component, urgent, from)
 	}
 	for _, v := range d.net.behind[g] {
-		d.stir(d.net.nodes[v].component, urgent)
+		d.stir(d.net.nodes[v].component, urgent, from)
 	}
 }
 
@@ -227,6 +235,7 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	if verdict != Taken {
 		return verdict
 	}
+	r.dossier.epoch = 0
 	v := d.net.nodeAt(p, m)
 	if v == NoNode {
 		v = pt.node
@@ -238,7 +247,17 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		}
 		d.countersOf[component][p] = struct{}{}
 	}
-	d.stir(component, urgent)
+	from := m - quiet
+	switch e.kind {
+	case PowerFailure, LogRead:
+		from -= moment(e.value)
+	case FailureCount, ShortCount, RelayMoved:
+		from = unknown
+	}
+	if e.flags&flagArrival != 0 {
+		from -= span(d.settings.Repeat)
+	}
+	d.stir(component, urgent, from)
 	return Taken
 }
 
@@ -252,6 +271,9 @@ func (d *Detector) live_(p PointNo, r *record, m moment) bool {
 	more, fresh := r.lives.add(slotOf(m), more)
 	if r.dossier != nil {
 		r.dossier.runs = more
+		if fresh {
+			r.dossier.epoch = 0
+		}
 	} else if len(more) != before {
 		r.dossier = &dossier{runs: more}
 	}
@@ -260,18 +282,19 @@ func (d *Detector) live_(p PointNo, r *record, m moment) bool {
 
 // stirAround has the ledger derived anew where a sign of life may change it.
 func (d *Detector) stirAround(p PointNo, m moment) {
-	part := &d.parts[d.net.nodes[d.net.points[p].node].component]
-	if part.ledger != nil && part.ledger.span.from <= m && m <= part.ledger.span.to {
-		d.stir(d.net.nodes[d.net.points[p].node].component, stirred)
+	component := d.net.nodes[d.net.points[p].node].component
+	if l := d.parts[component].ledger; l != nil && l.span.from-26*60*minute <= m && m <= l.span.to.plus(2*60*minute) {
+		d.stir(component, stirred, m-quiet)
 	}
 }
 
-func (d *Detector) stir(component int32, how uint8) {
+func (d *Detector) stir(component int32, how uint8, from moment) {
 	part := &d.parts[component]
 	if part.dirty == clean {
 		d.dirty = append(d.dirty, component)
+		part.from = from
 	}
-	part.dirty = max(part.dirty, how)
+	part.dirty, part.from = max(part.dirty, how), min(part.from, from)
 }
 
 // Plan takes an entry of the calendar in.
@@ -280,6 +303,7 @@ func (d *Detector) Plan(p Plan) {
 	if !changed {
 		return
 	}
+	d.epoch++
 	d.stirPlan(&p)
 	if former != nil {
 		d.stirPlan(former)
@@ -288,10 +312,10 @@ func (d *Detector) Plan(p Plan) {
 
 func (d *Detector) stirPlan(p *Plan) {
 	if p.Node != NoNode {
-		d.stir(d.net.nodes[p.Node].component, urgent)
+		d.stir(d.net.nodes[p.Node].component, urgent, unknown)
 	}
 	for _, point := range p.Points {
-		d.stir(d.net.nodes[d.net.points[point].node].component, urgent)
+		d.stir(d.net.nodes[d.net.points[point].node].component, urgent, unknown)
 	}
 }
 
@@ -307,7 +331,8 @@ func (d *Detector) Decide(decision Decision) {
 		v = d.net.points[decision.Point].node
 	}
 	if v != NoNode {
-		d.stir(d.net.nodes[v].component, urgent)
+		d.decided[d.net.nodes[v].component] = true
+		d.stir(d.net.nodes[v].component, urgent, unknown)
 	}
 }
 
@@ -331,8 +356,9 @@ func (d *Detector) Advance(now time.Time) Changes {
 	d.now = max(d.now, at(now))
 	d.floor = d.now - span(d.settings.Window)
 	for i := range d.parts {
-		if d.parts[i].wake <= d.now {
-			d.stir(int32(i), urgent)
+		if part := &d.parts[i]; part.wake <= d.now {
+			// What time alone can change is what began lately or lasts.
+			d.stir(int32(i), urgent, d.now-2*quiet)
 		}
 	}
 	slices.Sort(d.dirty)
@@ -356,7 +382,11 @@ func (d *Detector) Advance(now time.Time) Changes {
 // renew derives a component and compares it with what was told before.
 func (d *Detector) renew(component int32, part *part_, c *Changes) {
 	before := part.ledger
-	part.ledger, part.last = d.derive(component, d.now), d.now
+	cut := unknown
+	if before != nil && !d.decided[component] {
+		cut = before.cut(part.from)
+	}
+	part.ledger, part.last = d.derive(component, d.now, cut, before), d.now
 	part.wake = d.wakeAt(part.ledger)
 	d.rename(part, before, c)
 	c.Counted = append(c.Counted, part.ledger.counted...)

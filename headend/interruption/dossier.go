@@ -17,6 +17,9 @@ type dossier struct {
 	events   []event // ordered by compareEvents
 	runs     []run   // older signs of life
 	overflow bool    // some evidence was refused as TooMany
+
+	spans []stretch // worked out of the events and signs of life, while epoch is the detector's
+	epoch uint32    // 0: not worked out
 }
 
 // event is evidence as it is kept: 40 bytes.

@@ -61,8 +61,9 @@ type ledger struct {
 	with    map[PointNo]int // in which it was dark by its own evidence
 	false_  []falseGasp
 	doubts  []doubt
-	span    period // the time its evidence speaks of
-	wake    moment // when time alone changes it
+	span    period   // the time its evidence speaks of
+	busy    []period // the parts of it in which something happened, in order, Quiet or more apart
+	wake    moment   // when time alone changes it
 }
 
 type falseGasp struct {
@@ -77,14 +78,27 @@ type doubt struct {
 	size  float64 // how near to even odds; smaller is nearer
 }
 
-// derive works the ledger of a component out of its evidence.
-func (d *Detector) derive(component int32, now moment) *ledger {
+// quiet is how long nothing must have happened for what is before to be independent of what comes after: longer than
+// a repeat of a gasp, than the tolerance of clocks, than what a voltage measured at intervals leaves open.
+const quiet = 45 * minute
+
+// derive works the ledger of a component out of its evidence. What happened before the cut, a moment in the middle of a
+// quiet time, is taken over from the ledger before.
+func (d *Detector) derive(component int32, now, cut moment, before *ledger) *ledger {
 	l := &ledger{against: map[PointNo]int{}, with: map[PointNo]int{}, span: period{open, unknown}}
-	s := &solver{d: d, now: now, spans: map[PointNo][]stretch{}, wake: open}
+	if cut != unknown {
+		l.keep(before, cut)
+	}
+	s := &solver{d: d, now: now, wake: open}
+	fresh := len(l.groups)
 	for i := range d.net.trees {
 		s.t, s.until, s.memory = &d.net.trees[i], open, map[NodeNo][]*onset{}
+		s.from = max(s.t.from, cut)
 		if i+1 < len(d.net.trees) {
 			s.until = d.net.trees[i+1].from
+		}
+		if s.until <= s.from {
+			continue
 		}
 		lo := sort.Search(len(s.t.top), func(k int) bool { return d.net.nodes[s.t.top[k]].component >= component })
 		for ; lo < len(s.t.top) && d.net.nodes[s.t.top[lo]].component == component; lo++ {
@@ -93,19 +107,70 @@ func (d *Detector) derive(component int32, now moment) *ledger {
 			}
 		}
 	}
-	for _, g := range l.groups {
+	for _, g := range l.groups[fresh:] {
 		s.fill(l, g)
 	}
-	s.settle(l)
+	s.settle(l, fresh)
 	s.decide(l)
 	s.close(l, component)
 	l.wake = s.wake
 	return l
 }
 
+// keep takes over what ended before the cut.
+func (l *ledger) keep(before *ledger, cut moment) {
+	for _, g := range before.groups {
+		if g.start < cut {
+			l.groups = append(l.groups, g)
+		}
+	}
+	for _, f := range before.false_ {
+		if f.m < cut {
+			l.false_ = append(l.false_, f)
+		}
+	}
+	for _, b := range before.busy {
+		if b.from < cut {
+			l.busy = append(l.busy, b)
+			l.span.from, l.span.to = min(l.span.from, b.from), max(l.span.to, b.to)
+		}
+	}
+}
+
+// cut is the latest quiet moment that evidence from a moment on cannot reach across; unknown when there is none.
+func (l *ledger) cut(from moment) moment {
+	if from == unknown {
+		return unknown
+	}
+	cut := from - quiet
+	for i := len(l.busy) - 1; i >= 0 && l.busy[i].to.plus(2*quiet) >= cut; i-- {
+		cut = min(cut, l.busy[i].from-quiet)
+	}
+	return cut
+}
+
+// rest joins what happened to times with quiet between them.
+func (l *ledger) rest() {
+	for _, g := range l.groups {
+		l.busy = append(l.busy, period{g.start, g.end})
+	}
+	slices.SortFunc(l.busy, func(a, b period) int { return compare(a.from, b.from) })
+	out := l.busy[:0:0]
+	for _, b := range l.busy {
+		if k := len(out); k > 0 && b.from <= out[k-1].to.plus(4*quiet) {
+			out[k-1].to = max(out[k-1].to, b.to)
+			continue
+		}
+		out = append(out, b)
+	}
+	l.busy = out
+}
+
 // accept walks down to the nodes that fail in the best explanation.
 func (s *solver) accept(l *ledger, o *onset, above NodeNo, by PointNo) {
-	l.touch(o)
+	if above == NoNode {
+		l.touch(o)
+	}
 	if o.mask != 0 {
 		g := &group{node: o.node, point: NoPoint, mask: o.mask, odds: o.odds, onset: o, tree: s.t, parent: above, stopped: by, split: NoNode}
 		l.groups = append(l.groups, g)
@@ -145,23 +210,21 @@ func abs(x float64) float64 {
 	return x
 }
 
-// touch widens the time the ledger speaks of.
+// touch notes when something happened, from the first it can have begun to the last it can have lasted.
 func (l *ledger) touch(o *onset) {
-	m := o.begin()
+	m, end := o.begin(), unknown
 	if o.m == unknown && o.lo != unknown {
-		m = o.lo
+		m = max(o.lo, m-24*60*minute)
 	}
-	l.span.from = min(l.span.from, m.plus(-90*minute))
-	end := o.lastEnd()
-	if o.bound < open && end < open {
-		end = max(end, o.bound)
-	}
-	for _, x := range o.members {
-		if x.end == open && x.bound == open {
-			end = open
+	count(o, func(x *member) {
+		end = max(end, min(x.end, x.bound))
+		if x.lo != unknown {
+			m = min(m, max(x.lo, x.hi-24*60*minute))
 		}
-	}
-	l.span.to = max(l.span.to, end.plus(90*minute))
+	})
+	witnessed(o, func(w *witness) { end = max(end, min(w.end, w.bound)) })
+	l.busy = append(l.busy, period{m, end})
+	l.span.from, l.span.to = min(l.span.from, m), max(l.span.to, end)
 }
 
 // fill makes the rows of an outage.
@@ -396,9 +459,10 @@ func (s *solver) neverHeard(subject *subject, p PointNo, m moment) bool {
 
 // settle makes the rows of each usage point exclude each other: the log alone counts where it speaks, what overlaps or
 // touches is one, with the outage of the earliest.
-func (s *solver) settle(l *ledger) {
+func (s *solver) settle(l *ledger, fresh int) {
 	byPoint := map[PointNo][]row{}
-	for i, g := range l.groups {
+	for i := fresh; i < len(l.groups); i++ {
+		g := l.groups[i]
 		for _, r := range g.rows {
 			r.group = int32(i)
 			byPoint[r.point] = append(byPoint[r.point], r)

@@ -370,7 +370,7 @@ func (d *Detector) attend(c *Changes) {
 		if d.live.storm.On {
 			for i := range d.parts { // what was held back is shown now
 				if slices.ContainsFunc(d.parts[i].names, func(n name) bool { return n.id == 0 }) {
-					d.stir(int32(i), urgent)
+					d.stir(int32(i), urgent, unknown)
 				}
 			}
 		}
@@ -435,7 +435,7 @@ func (d *Detector) pings() []Ping {
 
 // pingAt asks up to three silent meters of a node.
 func (d *Detector) pingAt(x doubt, out []Ping) []Ping {
-	s := &solver{d: d, t: x.tree, now: d.now, until: open, spans: map[PointNo][]stretch{}}
+	s := &solver{d: d, t: x.tree, now: d.now, from: unknown, until: open, memory: map[NodeNo][]*onset{}}
 	o, n := x.onset, d.net
 	asked := 0
 	for _, p := range n.members[n.nodes[o.node].from:n.nodes[o.node].to] {

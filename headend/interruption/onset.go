@@ -87,27 +87,25 @@ type solver struct {
 	d      *Detector
 	t      *tree
 	now    moment
+	from   moment // onsets from here on: when the tree begins, or what is before is settled
 	until  moment // when the tree ends
-	spans  map[PointNo][]stretch
 	memory map[NodeNo][]*onset
 	wake   moment // when time alone would change what is derived
 }
 
 func (s *solver) weights(v NodeNo) *weights { return &s.d.weights[s.d.net.nodes[v].segment] }
 
-// stretchesOf are those of a usage point, once worked out.
+// stretchesOf are those of a usage point, worked out when its evidence has changed.
 func (s *solver) stretchesOf(p PointNo) []stretch {
 	dos := s.d.records[p].dossier
 	if dos == nil || len(dos.events) == 0 {
 		return nil
 	}
-	list, known := s.spans[p]
-	if !known {
+	if dos.epoch != s.d.epoch {
 		subject := s.d.subjectOf(p, dos.events[0].at)
-		list = subject.stretches(dos.events)
-		s.spans[p] = list
+		dos.spans, dos.epoch = subject.stretches(dos.events), s.d.epoch
 	}
-	return list
+	return dos.spans
 }
 
 // own is the weight of a stretch: truth is beyond doubt, and a gasp that no power-up followed before the meter was heard
@@ -173,7 +171,7 @@ func (s *solver) direct(v NodeNo) []*onset {
 		for i := range list {
 			x := &list[i]
 			edge := x.edge()
-			if x.denied || edge < s.t.from || edge >= s.until || n.nodeAt(p, edge) != v {
+			if x.denied || edge < s.from || edge >= s.until || n.nodeAt(p, edge) != v {
 				continue
 			}
 			m := member{p, x, s.own(v, p, x)}
@@ -353,7 +351,7 @@ func (s *solver) join(v NodeNo, sources []*onset, seen []witness) []*onset {
 		o.finish()
 	}
 	for i := range seen {
-		if edge := seen[i].edge(); edge < s.t.from || edge >= s.until {
+		if edge := seen[i].edge(); edge < s.from || edge >= s.until {
 			continue
 		}
 		out = testify(v, out, seen[i], tolerance)

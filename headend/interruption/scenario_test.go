@@ -543,12 +543,30 @@ func (s *scenario) inOrder(t *testing.T) []string {
 			s.check(t, d, c)
 		}
 	}
+	wholly(t, d)
 	if testing.Verbose() {
 		for _, o := range d.Outages() {
 			t.Logf("%s %v\n  %s", s.place(o), o.State, strings.Join(o.Trail, "\n  "))
 		}
 	}
 	return told(d)
+}
+
+// wholly checks that the ledger derived piece by piece is the one derived as a whole.
+func wholly(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, d *Detector) {
+	t.Helper()
+	before := told(d)
+	d.epoch++
+	for i := range d.parts {
+		d.stir(int32(i), urgent, unknown)
+	}
+	d.Advance(d.now.time())
+	if diff := cmp.Diff(before, told(d)); diff != "" {
+		t.Errorf("derived as a whole it is another ledger:\n%s", diff)
+	}
 }
 
 // orders are the other ways the same evidence can come.

@@ -283,7 +283,7 @@ func (s *solver) reach(subject *subject, m moment) moment {
 	if rhythm == 0 {
 		return 2 * 60 * minute
 	}
-	return max(3*rhythm, 30*minute)
+	return min(max(3*rhythm, 30*minute), 6*60*minute)
 }
 
 // silence sums over a node in which nothing began at the onset. Live meters are returned in the census.
