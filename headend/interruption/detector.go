@@ -32,7 +32,7 @@ type Detector struct {
 	now        moment
 	epoch      uint32         // rises when what was worked out of single usage points' evidence holds no more
 	decided    map[int32]bool // components about which an operator decided
-	cursor     []byte
+	pruned     moment
 	nextID     uint64
 	live       live
 }
@@ -50,9 +50,14 @@ type part_ struct {
 
 const (
 	clean   uint8 = iota
-	stirred       // only signs of life: may wait
+	late          // of hours ago: logs trickle in over a day
+	stirred       // only signs of life
 	urgent
 )
+
+// patience is how long after the last derivation each may wait, in milliseconds. It bounds the work; it cannot show in the
+// ledger.
+var patience = [...]moment{clean: 0, late: 60_000, stirred: 15_000, urgent: 0}
 
 // name is what the history knows an outage by.
 type name struct {
@@ -290,6 +295,9 @@ func (d *Detector) stirAround(p PointNo, m moment) {
 
 func (d *Detector) stir(component int32, how uint8, from moment) {
 	part := &d.parts[component]
+	if from != unknown && from < d.now.plus(-3*60*minute) {
+		how = late
+	}
 	if part.dirty == clean {
 		d.dirty = append(d.dirty, component)
 		part.from = from
@@ -348,13 +356,13 @@ type Changes struct {
 	Storm         *Storm // nil: it has not changed
 }
 
-// stirredEvery bounds how often signs of life alone have a component derived anew.
-const stirredEvery = 15_000
-
 // Advance derives what has changed since the last call. Time runs forward: an earlier now counts as the last one.
 func (d *Detector) Advance(now time.Time) Changes {
 	d.now = max(d.now, at(now))
 	d.floor = d.now - span(d.settings.Window)
+	if d.now-d.pruned > 60*minute || d.pruned == 0 {
+		d.prune()
+	}
 	for i := range d.parts {
 		if part := &d.parts[i]; part.wake <= d.now {
 			// What time alone can change is what began lately or lasts.
@@ -366,8 +374,7 @@ func (d *Detector) Advance(now time.Time) Changes {
 	var later []int32
 	for _, component := range d.dirty {
 		part := &d.parts[component]
-		if part.dirty == stirred && d.now-part.last < stirredEvery {
-			part.wake = min(part.wake, part.last+stirredEvery)
+		if wait := patience[part.dirty]; wait > 0 && part.ledger != nil && d.now-part.last < wait {
 			later = append(later, component)
 			continue
 		}

@@ -19,6 +19,8 @@ type row struct {
 	phases   headend.Phases
 	observed bool
 	truth    bool
+	gasped   bool
+	up       bool
 }
 
 func (r *row) from() moment {
@@ -354,7 +356,7 @@ func (s *solver) collect(l *ledger, g *group, v NodeNo, o *onset, h hope) {
 
 // observed is the row of a usage point with a stretch of its own, completed from its neighbours.
 func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row {
-	r := row{point: x.point, start: x.start, lo: x.lo, end: x.end, startBy: x.startBy, endBy: x.endBy, phases: x.phases | lost, observed: true, truth: x.truth}
+	r := row{point: x.point, start: x.start, lo: x.lo, end: x.end, startBy: x.startBy, endBy: x.endBy, phases: x.phases | lost, observed: true, truth: x.truth, gasped: x.gasps > 0, up: x.up}
 	if x.truth {
 		return r
 	}
@@ -535,7 +537,7 @@ func unite(rows []row, groups []*group) []row {
 				last.phases = 0
 			}
 		}
-		last.observed = last.observed || r.observed
+		last.observed, last.gasped, last.up = last.observed || r.observed, last.gasped || r.gasped, last.up || r.up
 	}
 	return out
 }

@@ -1,0 +1,174 @@
+package interruption
+
+import (
+	"slices"
+	"time"
+)
+
+// Snapshot is what must be kept beside the evidence: how far it has been read, and what has been told of it, so that
+// numbers of outages and revisions go on after a restart. It is plain data; the ledger part of it may as well be read back from
+// the store it was written to.
+type Snapshot struct {
+	Cursor        []byte    // the runner's own: behind the last evidence that was observed
+	Now           time.Time // of the last Advance
+	NextID        uint64
+	ReplayFrom    time.Time // evidence since then, by device time, must be fed again
+	Outages       []Outage
+	Interruptions []Interruption
+	Storm         Storm
+}
+
+// Snapshot is the state after the last Advance. Store it in the transaction that stores that Advance's Changes.
+func (d *Detector) Snapshot(cursor []byte) Snapshot {
+	from := d.floor
+	for i := range d.parts {
+		if l := d.parts[i].ledger; l != nil {
+			for _, g := range l.groups {
+				from = min(from, g.start)
+			}
+		}
+	}
+	// Whether a meter was heard shortly before an onset is asked for up to six hours back, its rhythm for two days.
+	return Snapshot{Cursor: cursor, Now: d.now.time(), NextID: d.nextID, ReplayFrom: from.plus(-48 * 60 * minute).time(),
+		Outages: d.Outages(), Interruptions: d.Interruptions(), Storm: d.live.storm}
+}
+
+// Restore gives a new detector of the same network its history back. Feed the evidence, plans and decisions since
+// ReplayFrom, in any order, then Advance: what is told is only what is new.
+func (d *Detector) Restore(s Snapshot) {
+	d.nextID, d.live.storm = max(s.NextID, 1), s.Storm
+	for _, o := range s.Outages {
+		v := o.Node
+		if v == NoNode {
+			v = d.net.points[o.Point].node
+		}
+		part := &d.parts[d.net.nodes[v].component]
+		part.names = append(part.names, name{id: o.ID, state: o.State, shown: o})
+		d.stir(d.net.nodes[v].component, urgent, unknown)
+	}
+	for _, r := range s.Interruptions {
+		part := &d.parts[d.net.nodes[d.net.points[r.Point].node].component]
+		part.shown = append(part.shown, r)
+	}
+	for i := range d.parts {
+		slices.SortStableFunc(d.parts[i].shown, func(a, b Interruption) int {
+			if a.Point != b.Point {
+				return compare(a.Point, b.Point)
+			}
+			return a.begins().Compare(b.begins())
+		})
+	}
+	d.now = at(s.Now)
+}
+
+// prune drops what is from before the window and no outage within it rests on.
+func (d *Detector) prune() {
+	d.pruned = d.now
+	if d.floor <= 0 {
+		return
+	}
+	cut := make([]moment, len(d.parts))
+	for i := range d.parts {
+		cut[i] = d.floor - 60*minute
+		if l := d.parts[i].ledger; l != nil {
+			for k := len(l.busy) - 1; k >= 0 && l.busy[k].to >= cut[i]-quiet; k-- {
+				cut[i] = min(cut[i], l.busy[k].from-quiet)
+			}
+			if len(l.busy) > 0 && l.busy[0].from < cut[i] {
+				d.stir(int32(i), urgent, unknown)
+			}
+		}
+	}
+	for p := range d.records {
+		r := &d.records[p]
+		if r.dossier == nil {
+			continue
+		}
+		before := cut[d.net.nodes[d.net.points[p].node].component]
+		if len(r.dossier.events) > 0 && r.dossier.events[0].at < before {
+			r.dossier.prune(before)
+			r.dossier.epoch = 0
+		}
+		if len(r.dossier.runs) > 0 {
+			r.dossier.runs = r.lives.repack(r.dossier.runs, slotOf(before-48*60*minute))
+		}
+		if len(r.dossier.events) == 0 && len(r.dossier.runs) == 0 {
+			r.dossier = nil
+		}
+	}
+	for v, dos := range d.saidAt {
+		if dos.prune(cut[d.net.nodes[v].component]) {
+			delete(d.saidAt, v)
+		}
+	}
+	for g, dos := range d.said {
+		if v := d.net.devices[g].node; v != NoNode {
+			dos.forget(cut[d.net.nodes[v].component])
+		} else {
+			dos.forget(d.floor)
+		}
+	}
+}
+
+// forget drops what is from before the moment but the last word about a link, which still holds.
+func (d *dossier) forget(before moment) {
+	last := -1
+	for i, e := range d.events {
+		if e.at < before && (e.kind == LinkLost || e.kind == LinkBack) {
+			last = i
+		}
+	}
+	var word []event
+	if last >= 0 && d.events[last].kind == LinkLost {
+		word = []event{d.events[last]}
+	}
+	d.prune(before)
+	d.events = append(word, d.events...)
+}
+
+// Tallies count, for each segment, what the outages that began in the time and are over have proven. They are a
+// function of the ledger: the same evidence gives the same tallies. Ask for a day once its logs are in.
+func (d *Detector) Tallies(from, to time.Time) map[string]Tally {
+	out := map[string]Tally{}
+	segment := func(p PointNo) string { return d.net.segments[d.net.nodes[d.net.points[p].node].segment] }
+	for p := range d.net.points {
+		if d.net.points[p].device != NoDevice {
+			t := out[segment(PointNo(p))]
+			t.MeterDays += to.Sub(from).Hours() / 24
+			out[segment(PointNo(p))] = t
+		}
+	}
+	worth := span(d.settings.Hold) + minute // shorter ones are over before a meter gasps
+	for i := range d.parts {
+		l := d.parts[i].ledger
+		if l == nil {
+			continue
+		}
+		for k := range l.rows {
+			r := &l.rows[k]
+			if r.from() < at(from) || r.from() >= at(to) || r.end == open || r.phases != 0 || !r.truth && !r.up || r.start != unknown && r.end-r.start < worth {
+				continue
+			}
+			t := out[segment(r.point)]
+			t.Proven++
+			if r.gasped {
+				t.Gasped++
+			}
+			if r.truth {
+				t.Logged++
+				if r.up {
+					t.Returned++
+				}
+			}
+			out[segment(r.point)] = t
+		}
+		for _, f := range l.false_ {
+			if f.m >= at(from) && f.m < at(to) {
+				t := out[segment(f.point)]
+				t.False++
+				out[segment(f.point)] = t
+			}
+		}
+	}
+	return out
+}
