@@ -136,12 +136,9 @@ type at[T any] struct {
 	line  int
 }
 
-// UnmarshalYAML takes the value with its line.
+// UnmarshalYAML takes the value with its line. It is not called for an empty value, which so counts as missing.
 func (a *at[T]) UnmarshalYAML(node *yaml.Node) error {
 	a.line = node.Line
-	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: is empty", node.Line)}}
-	}
 	return node.Decode(&a.value)
 }
 
