@@ -28,6 +28,9 @@ import (
 // head-end is away, and sends again. On an error Accept is tried again with growing pauses. What is in
 // flight is bounded for each connection; beyond that the connection is not read, and the broker queues.
 //
+// What a device published with QoS 0 takes the same way and is acknowledged by nothing: the broker keeps
+// no copy, so it is lost with a connection, with the head-end, and where the broker's queues are full.
+//
 // So a broker must be set to keep what it cannot deliver. Mosquitto: max_queued_messages 0 (or enough
 // for the longest absence), max_inflight_messages 0 or some thousands, persistence true. Its defaults
 // drop messages silently after 1,000. Where the broker tells of drops in $SYS, the Session warns.

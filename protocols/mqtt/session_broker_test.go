@@ -20,6 +20,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
 	"lastgasp/protocols"
 	"lastgasp/protocols/drivertest"
 )
@@ -138,6 +141,47 @@ func TestQoS2(t *testing.T) {
 	}
 	messages, _ := numbered(1, 3)
 	s.sink.AwaitStored(t, messages...)
+}
+
+// Many devices in the field publish with QoS 0, and a subscription delivers with no more than that.
+func TestQoS0(t *testing.T) {
+	m := startMosquitto(t)
+	s := runSession(t, Config{Servers: []string{m.url()}, ClientID: "a", Shared: SharedOff, Filters: testFilter, InFlight: 4}, &drivertest.Decoder{})
+	s.awaitStarted(t)
+	messages, payloads := numbered(1, 50) // more than may be in flight: each frees its place
+	var packets []byte
+	for _, p := range payloads {
+		packets = append(packets, mqttPacket(0x30, mqttText(drivertest.Topic("m1")), p)...)
+	}
+	device := newSender(t, m.address, "x")
+	if _, err := device.nc.Write(packets); err != nil {
+		t.Fatal(err)
+	}
+	s.sink.AwaitStored(t, messages...)
+	last, payloads := numbered(100, 1)
+	if err := device.publish(drivertest.Topic("m1"), payloads...); err != nil {
+		t.Fatal(err)
+	}
+	s.sink.AwaitStored(t, last...)
+	if n := counted(t, s.metrics.lost); n != 0 {
+		t.Errorf("the broker closed %v connections", n) // as it would for an acknowledgement of packet 0
+	}
+	s.metrics.mu.Lock()
+	defer s.metrics.mu.Unlock()
+	for topic := range s.metrics.seen {
+		if !strings.HasPrefix(topic, "$SYS/") {
+			t.Errorf("topic %s is taken for a count of losses", topic)
+		}
+	}
+}
+
+func counted(t *testing.T, c prometheus.Metric) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
 }
 
 func port(t *testing.T, address string) string {
@@ -407,6 +451,7 @@ func FuzzWire(f *testing.F) {
 	f.Add(mqttPacket(0x32, mqttText("ami/v1/m1/reads"), []byte{0, 1}, []byte("n=1")))
 	f.Add(append(mqttPacket(0x34, mqttText("t"), []byte{0, 1}), mqttPacket(0x62, []byte{0, 1})...))
 	f.Add(append([]byte{0x20, 2, 0, 0, 0xd0, 0}, mqttPacket(0x30, mqttText("$SYS/x"), []byte("1"))...))
+	f.Add(append(mqttPacket(0x31, mqttText("tele/m1/SENSOR"), []byte("n=1")), mqttPacket(0x30, mqttText("$S"))...))
 	f.Add([]byte{0x32, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ours, theirs := net.Pipe()
@@ -414,8 +459,8 @@ func FuzzWire(f *testing.F) {
 		w.moved.L = &w.mu
 		total := 0
 		w.deliver = func(d delivery) error {
-			if d.qos == 0 || d.qos == 3 {
-				t.Errorf("delivered with QoS %d", d.qos)
+			if d.qos == 3 || d.qos == 0 && strings.HasPrefix(d.topic, "$SYS/") {
+				t.Errorf("delivered with QoS %d: %q", d.qos, d.topic)
 			}
 			total += len(d.topic) + len(d.payload)
 			return nil

@@ -82,7 +82,7 @@ func (l *link) connect(ctx context.Context) error {
 	}
 	lost := make(chan error, 1)
 	o.SetStore(l.s.outbox.of(l.id))
-	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.s.metrics.loss(l.s.log, m) }) // all else goes to take
+	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.s.metrics.loss(l.s.log, m) }) // of topics below $SYS/; all else goes to take
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
 	o.SetCustomOpenConnectionFn(func(server *url.URL, _ paho.ClientOptions) (net.Conn, error) {
 		w, err := openWire(ctx, server, l.s.config, l.take)

@@ -46,11 +46,11 @@ type wire struct {
 	done  chan struct{} // the flusher has ended
 }
 
-// delivery is a message with QoS 1 or 2 as the broker sent it.
+// delivery is a message as the broker sent it.
 type delivery struct {
 	topic    string
 	payload  []byte
-	id       uint16
+	id       uint16 // 0 with QoS 0
 	qos      byte
 	retained bool
 }
@@ -119,9 +119,17 @@ func (w *wire) next() error {
 	if err != nil {
 		return err
 	}
-	first := head[0]
-	switch kind, qos := first>>4, first>>1&3; {
-	case w.deliver == nil || kind != packets.Publish && kind != packets.Pubrel || kind == packets.Publish && qos == 0:
+	first, kind := head[0], head[0]>>4
+	ours := w.deliver != nil && (kind == packets.Publish || kind == packets.Pubrel)
+	if ours && kind == packets.Publish && first>>1&3 == 0 {
+		own, err := w.ofBroker(len(head), body)
+		if err != nil {
+			return err
+		}
+		ours = !own
+	}
+	switch {
+	case !ours:
 		w.pass = len(head) + body
 		return nil
 	case body > maxPacket:
@@ -160,17 +168,37 @@ func (w *wire) header() (head []byte, body int, err error) {
 	return nil, 0, errors.New("the broker sent a remaining length of more than four bytes")
 }
 
-// parseDelivery reads the body of a PUBLISH with QoS 1 or 2.
+// ofBroker tells whether the PUBLISH at br is the broker speaking of itself, its topic below $SYS/.
+func (w *wire) ofBroker(head, body int) (bool, error) {
+	const prefix = "$SYS/"
+	if body < 2+len(prefix) {
+		return false, nil
+	}
+	b, err := w.br.Peek(head + 2 + len(prefix))
+	if err != nil {
+		return false, err
+	}
+	return int(binary.BigEndian.Uint16(b[head:])) >= len(prefix) && string(b[head+2:]) == prefix, nil
+}
+
+// parseDelivery reads the body of a PUBLISH.
 func parseDelivery(first byte, b []byte) (delivery, error) {
 	d := delivery{qos: first >> 1 & 3, retained: first&1 != 0}
 	if len(b) < 2 || d.qos == 3 {
 		return d, errDelivery
 	}
 	n := int(binary.BigEndian.Uint16(b))
-	if len(b) < 2+n+2 {
+	if b = b[2:]; len(b) < n {
 		return d, errDelivery
 	}
-	d.topic, d.id, d.payload = string(b[2:2+n]), binary.BigEndian.Uint16(b[2+n:]), b[2+n+2:]
+	d.topic, d.payload = string(b[:n]), b[n:]
+	if d.qos == 0 {
+		return d, nil
+	}
+	if len(d.payload) < 2 {
+		return d, errDelivery
+	}
+	d.id, d.payload = binary.BigEndian.Uint16(d.payload), d.payload[2:]
 	return d, nil
 }
 
@@ -185,7 +213,7 @@ func (w *wire) complete(b []byte) error {
 	return err
 }
 
-// acknowledge answers messages that are stored: PUBACK to QoS 1, PUBREC to QoS 2.
+// acknowledge answers messages that are stored: PUBACK to QoS 1, PUBREC to QoS 2, nothing to QoS 0.
 func (w *wire) acknowledge(b []taken) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -193,6 +221,9 @@ func (w *wire) acknowledge(b []taken) {
 		return // it comes again on the next connection
 	}
 	for i := range b {
+		if b[i].qos == 0 {
+			continue
+		}
 		first := byte(0x40)
 		if b[i].qos == 2 {
 			first = 0x50
