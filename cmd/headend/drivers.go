@@ -35,6 +35,11 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 	}
 	d := &drivers{decoders: map[string]protocols.Decoder{"mqtt": router}}
 	if c.Broker.Enabled {
+		for i, pattern := range c.Broker.Publish {
+			if err := broker.ValidatePattern(pattern); err != nil {
+				return nil, fmt.Errorf("broker.publish[%d]: %w", i, err)
+			}
+		}
 		b, err := broker.New(c.Broker.Config, router, &deviceAccess{store: store, publish: c.Broker.Publish},
 			broker.WithLogger(log.With("part", "broker")), broker.WithRegisterer(metrics))
 		if err != nil {

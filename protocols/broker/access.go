@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"lastgasp/headend"
 )
@@ -30,7 +31,7 @@ type Login struct {
 }
 
 // Identity is whom a credential stands for. Patterns are MQTT topic filters in which {device} stands
-// for the device's id: "spBv1.0/plant/+/{device}/#".
+// for the device's id: "spBv1.0/plant/+/{device}/#". ValidatePattern says what else they must be.
 type Identity struct {
 	Device    headend.DeviceID
 	Gateway   bool     // may deliver readings of other devices below its own topics
@@ -76,15 +77,46 @@ func newRights(id Identity) (*rights, error) {
 func patterns(filters []string, device headend.DeviceID) ([][]string, error) {
 	var out [][]string
 	for _, f := range filters {
-		levels := strings.Split(strings.ReplaceAll(f, "{device}", string(device)), "/")
-		for i, level := range levels {
-			if level == "#" && i != len(levels)-1 || len(level) > 1 && strings.ContainsAny(level, "+#") {
-				return nil, fmt.Errorf("topic pattern %q of device %s is no MQTT filter", f, device)
-			}
+		if err := ValidatePattern(f); err != nil {
+			return nil, fmt.Errorf("rights of device %s: %w", device, err)
 		}
-		out = append(out, levels)
+		out = append(out, strings.Split(strings.ReplaceAll(f, devicePlace, string(device)), "/"))
 	}
 	return out, nil
+}
+
+const devicePlace = "{device}"
+
+// ValidatePattern returns an error unless a pattern of an Identity is an MQTT topic filter that one of
+// the levels ties to the device: that level is {device} and nothing else. A topic beginning with $ is
+// never a device's.
+func ValidatePattern(pattern string) error {
+	fault := func(why string) error { return fmt.Errorf("topic pattern %q: %s", pattern, why) }
+	switch {
+	case pattern == "":
+		return fault("it is empty")
+	case len(pattern) > maxTopicBytes || !utf8.ValidString(pattern) || strings.ContainsRune(pattern, 0):
+		return fault(fmt.Sprintf("a filter is UTF-8 of at most %d bytes without NUL", maxTopicBytes))
+	case pattern[0] == '$':
+		return fault("no device may use a topic that begins with $")
+	}
+	levels, tied := strings.Split(pattern, "/"), false
+	for i, level := range levels {
+		switch {
+		case level == devicePlace:
+			tied = true
+		case strings.Contains(level, devicePlace):
+			return fault("{device} must be a level of its own")
+		case level == "#" && i != len(levels)-1:
+			return fault("# may only be the last level")
+		case len(level) > 1 && strings.ContainsAny(level, "+#"):
+			return fault("+ and # must be levels of their own")
+		}
+	}
+	if !tied {
+		return fault("no level is {device}, so every device could use the topics of all others")
+	}
+	return nil
 }
 
 // mayPublish tells by what right a topic, which has no wildcard, may be published to.

@@ -362,6 +362,45 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// lost refuses every message before it knows of whom it is, as a router does where no codec is bound.
+type lost struct{}
+
+func (lost) Decode(m protocols.Message, out *protocols.Decoded) {
+	out.Batches = append(out.Batches, headend.Refused("", m.Received, headend.Source{Protocol: "mqtt", Address: m.Topic}, m.Payload, headend.ReasonNoCodec, ""))
+}
+
+func TestWhatIsSetAsideBearsTheLogin(t *testing.T) {
+	identities := passwords{"m1": {Device: "m1"}, "gw": {Device: "gw", Gateway: true}, "n1": {Device: "n1", Publish: []string{"x/{device}"}}}
+	b := begin(t, Config{}, identities, lost{})
+	for user, topic := range map[string]string{"m1": "ami/v1/m1/reads/x", "gw": "ami/v1/gw/reads/x", "n1": "x/n1"} {
+		cl := dial(t, b.Addr())
+		cl.connect(hello{id: "x", user: user, password: "secret"})
+		cl.write(publishPacket(topic, drivertest.Payload(5), 1, 1))
+		cl.ack(4, 1)
+		if reason := b.sink.Refused(msg(user, 5)); reason != headend.ReasonNoCodec {
+			t.Errorf("%s on %s: set aside under its id for %q", user, topic, reason)
+		}
+	}
+}
+
+func TestValidatePattern(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"zigbee2mqtt/{device}": "", "spBv1.0/plant/+/{device}/#": "", "{device}": "", "+/{device}": "", "/{device}/": "",
+		"": "empty", "#": "no level is {device}", "dsmr/#": "no level is {device}", "a/b": "no level is {device}",
+		"x/p-{device}": "of its own", "{device}{device}": "of its own", "{device}/#/b": "last level", "a/#/{device}": "last level",
+		"{device}/a+": "of their own", "{device}/##": "of their own", "$SYS/{device}": "begins with $", "$share/g/{device}": "begins with $",
+		"{device}/\xff": "UTF-8", "{device}/\x00": "NUL", "{device}/" + strings.Repeat("x", maxTopicBytes): "bytes",
+	} {
+		err := ValidatePattern(pattern)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %q", pattern, err, want)
+		}
+		if _, made := newRights(Identity{Device: "m1", Publish: []string{pattern}}); (made == nil) != (err == nil) {
+			t.Errorf("%.40q: as a right %v, as a pattern %v", pattern, made, err)
+		}
+	}
+}
+
 func TestSubscriptionsAreBounded(t *testing.T) {
 	b := begin(t, Config{Subscriptions: 2}, anybody{}, &drivertest.Decoder{})
 	cl := dial(t, b.Addr())

@@ -62,9 +62,19 @@ func (w *collector) decode(batch *batch) {
 				clear(out.Batches[from:])
 				out.Batches = append(out.Batches[:from], refused(r.rights, m, headend.ReasonMalformed, fault))
 			}
+			name(r.rights, out.Batches[from:])
 			if it.grant == grantOwn && !r.rights.gateway {
 				w.own(r.rights, m, out, from)
 			}
+		}
+	}
+}
+
+// name puts the login's device to what was set aside before the decoder knew one: who sent it is known.
+func name(r *rights, batches []headend.Batch) {
+	for i := range batches {
+		if b := &batches[i]; b.Refusal != nil && b.Device == "" {
+			b.Device = r.device
 		}
 	}
 }
