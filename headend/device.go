@@ -59,7 +59,7 @@ type Device struct {
 	Address   string // where it is reached, for protocols that poll
 	Profile   string // the model's profile
 	Gateway   DeviceID
-	Node      string // the piece of the network a feeder device stands for, "" for none
+	Node      string    // the piece of the network a feeder device stands for, "" for none
 	FirstSeen time.Time // when it was registered or first heard
 }
 
@@ -69,4 +69,6 @@ type Standing struct {
 	State DeviceState
 	// OwnSecret: the device has credentials of its own, so it speaks for itself and no gateway may.
 	OwnSecret bool
+	// Gateway is the one gateway that may deliver its readings; "" where any may.
+	Gateway DeviceID
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,11 +56,16 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 		}
 		if !known {
 			p.refused.add(b, &headend.Refusal{Reason: headend.ReasonTooManyNew,
-				Detail: fmt.Sprintf("device %s is unknown and %d devices already wait unassigned; attach or retire some, or raise store.max_new", b.Device, s.devices.maxNew)})
+				Detail: fmt.Sprintf("device %s is unknown, and %d devices already wait unassigned or %d unknown ones came by its gateway; attach or retire some, or raise database.max_unassigned", b.Device, s.devices.maxNew, devicesAGateway)})
 			continue
 		}
 		if err := p.add(device, b, s.quantities.get); err != nil {
 			return fmt.Errorf("device %s: %w", b.Device, err)
+		}
+		if n := len(p.nameless); n > 0 {
+			p.refused.add(b, &headend.Refusal{Reason: headend.ReasonBadQuantity, Detail: fmt.Sprintf(
+				"%d readings under names that are not kept, first %q: a device may bring %d new names of quantities, and all together 30,000", n, p.nameless[0], namesADevice)})
+			p.nameless = p.nameless[:0]
 		}
 		var gateway int32
 		if b.Gateway != "" && len(b.Events) > 0 {
@@ -81,9 +87,14 @@ func (s *Store) fill(ctx context.Context, p *pivot, batches []headend.Batch) err
 func (s *Store) meet(ctx context.Context, p *pivot, batches []headend.Batch) (made int, leftOut map[headend.DeviceID]headend.DeviceKind, err error) {
 	var devices map[headend.DeviceID]headend.DeviceKind
 	var quantities map[headend.Quantity]bool
-	note := func(id headend.DeviceID, kind headend.DeviceKind) *registered {
+	leftOut = map[headend.DeviceID]headend.DeviceKind{}
+	note := func(id, by headend.DeviceID, kind headend.DeviceKind) *registered {
 		if d := s.devices.get(id); d != nil || id == "" {
 			return d
+		}
+		if _, noted := devices[id]; !noted && !s.devices.mayBring(by) {
+			leftOut[id] = kind
+			return nil
 		}
 		if devices == nil {
 			devices = map[headend.DeviceID]headend.DeviceKind{}
@@ -100,22 +111,23 @@ func (s *Store) meet(ctx context.Context, p *pivot, batches []headend.Batch) (ma
 			p.met = append(p.met, nil)
 			continue
 		}
-		p.met = append(p.met, note(b.Device, headend.KindMeter))
+		p.met = append(p.met, note(b.Device, b.Gateway, headend.KindMeter))
 		if b.Gateway != gateway {
 			gateway = b.Gateway
-			note(gateway, headend.KindGateway)
+			note(gateway, "", headend.KindGateway)
 		}
 		for j := range b.Readings {
 			q := b.Readings[j].Quantity
 			if q.Column() >= 0 {
 				continue
 			}
-			if _, known := s.quantities.get(q); !known {
-				if quantities == nil {
-					quantities = map[headend.Quantity]bool{}
-				}
-				quantities[q] = true
+			if _, known := s.quantities.get(q); known || quantities[q] || !s.quantities.mayAdd(b.Device) {
+				continue
 			}
+			if quantities == nil {
+				quantities = map[headend.Quantity]bool{}
+			}
+			quantities[q] = true
 		}
 	}
 	if devices != nil {
@@ -128,7 +140,8 @@ func (s *Store) meet(ctx context.Context, p *pivot, batches []headend.Batch) (ma
 			return 0, nil, err
 		}
 	}
-	return made, devices, nil
+	maps.Copy(leftOut, devices) // what register did not take
+	return made, leftOut, nil
 }
 
 // attempts bounds how often a transaction that lost against another is tried again within one call.

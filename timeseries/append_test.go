@@ -310,3 +310,74 @@ func TestReloadingBesideNewDevices(t *testing.T) {
 		expectRows(t, s, "SELECT count(*) FROM quarantine", "0")
 	})
 }
+
+// A correction of one old value touches only its own meter's segment, however many meters the chunk holds.
+func TestOneLateCorrectionAmongManyMeters(t *testing.T) {
+	if len(storetest.Engines()) == 1 {
+		t.Skip("THE TIMESCALE HALF DID NOT RUN: this server has no TimescaleDB")
+	}
+	s := storetest.Open(t, timeseries.Timescale)
+	day := noon.AddDate(0, 0, -30).Truncate(24 * time.Hour)
+	const meters, times = 2000, 96
+	for i := range times {
+		var all []headend.Batch
+		for m := range meters {
+			all = append(all, batch(headend.DeviceID(fmt.Sprintf("M%d", m)), day.Add(time.Duration(i)*15*time.Minute), "import_wh", 1000+i))
+		}
+		appendAll(t, s, all...)
+	}
+	if n := len(table(t, s, "SELECT compress_chunk(c) FROM show_chunks('reading') c")); n != 1 {
+		t.Fatalf("%d chunks", n)
+	}
+	expectCounts(t, appendAll(t, s, batch("M5", day, "import_wh", 1)), headend.Appended{Readings: 1, Conflicts: 1, Unassigned: 1})
+	var many []headend.Batch
+	for m := range meters {
+		many = append(many, batch(headend.DeviceID(fmt.Sprintf("M%d", m)), day.Add(15*time.Minute), "import_wh", 2))
+	}
+	expectCounts(t, appendAll(t, s, many...), headend.Appended{Readings: meters, Conflicts: meters, Unassigned: meters})
+	expectRows(t, s, "SELECT count(*), sum(import_wh)::text FROM reading", fmt.Sprintf("%d %d", meters*times, meters*(times*1000+times*(times-1)/2)-999-meters*999))
+}
+
+func TestOneDeviceCannotUseUpTheNamesOfQuantities(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		bad := headend.Batch{Device: "M1", Received: noon, Raw: []byte("raw")}
+		for i := range 250 {
+			bad.Readings = append(bad.Readings, headend.Reading{Time: noon, Quantity: headend.Quantity(fmt.Sprintf("invented_%d", i)), Value: headend.Real(1)})
+		}
+		expectCounts(t, appendAll(t, s, bad), headend.Appended{Readings: 200, Quarantined: 1, NewDevices: 1, Unassigned: 250})
+		appendAll(t, s, batch("M2", noon, "water", 1.0))
+		expectRows(t, s, "SELECT count(*) FROM quantity", "201")
+		expectRows(t, s, "SELECT device, reason FROM quarantine", "M1 bad_quantity")
+	})
+}
+
+func TestOldReadingsReachTheRollUps(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		old := noon.AddDate(0, 0, -60)
+		appendAll(t, s, batch("M1", noon, "import_wh", 9))
+		if err := s.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		appendAll(t, s, batch("M1", old, "import_wh", 5))
+		timeseries.Hourly(t.Context(), s, noon.AddDate(0, 0, 1))
+		expectRows(t, s, "SELECT bucket, import_wh_last FROM reading_hour ORDER BY 1", "2026-09-22T12:00:00Z 5", "2026-11-21T12:00:00Z 9")
+	})
+}
+
+func TestOneGatewayCannotUseUpTheRoomForUnknownDevices(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		var many []headend.Batch
+		for i := range 5_100 {
+			b := batch(headend.DeviceID(fmt.Sprintf("made-up-%d", i)), noon, "v1", 1.0)
+			b.Gateway = "G1"
+			many = append(many, b)
+		}
+		done := appendAll(t, s, many...)
+		if done.Quarantined != 100 || done.Readings != 5_000 {
+			t.Errorf("%+v: want 5,000 stored and 100 set aside", done)
+		}
+		other := batch("M1", noon, "v1", 1.0)
+		other.Gateway = "G2"
+		expectCounts(t, appendAll(t, s, other), headend.Appended{Readings: 1, NewDevices: 2, Unassigned: 1})
+	})
+}

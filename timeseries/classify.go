@@ -17,6 +17,7 @@ const (
 	classDataException  = "22"
 	classIntegrity      = "23"
 	classProgramLimit   = "54"
+	codeConfigLimit     = "53400" // a limit of TimescaleDB for one statement
 	classInternal       = "XX"
 )
 
@@ -34,6 +35,9 @@ func classify(err error) error {
 	code := sqlState(err)
 	if len(code) != 5 {
 		return err
+	}
+	if code == codeConfigLimit {
+		return &headend.DataFault{Cause: err}
 	}
 	switch code[:2] {
 	case classDataException, classIntegrity, classProgramLimit, classInternal:

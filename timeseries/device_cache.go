@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +45,28 @@ type deviceCache struct {
 	byID       map[headend.DeviceID]*registered
 	unassigned int
 	maxNew     int
+	brought    map[headend.DeviceID]int // unknown devices each gateway has brought since the start
+}
+
+// devicesAGateway is how many unknown devices one gateway may bring: more than any concentrator serves, and
+// few enough that one gateway cannot use up the room of all others.
+const devicesAGateway = 5_000
+
+// mayBring tells whether a gateway may bring one more unknown device, and counts it.
+func (c *deviceCache) mayBring(gateway headend.DeviceID) bool {
+	if gateway == "" {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.brought[gateway] >= devicesAGateway {
+		return false
+	}
+	if c.brought == nil {
+		c.brought = map[headend.DeviceID]int{}
+	}
+	c.brought[headend.DeviceID(strings.Clone(string(gateway)))]++
+	return true
 }
 
 // get returns what is known of a device, or nil. It is never changed, only replaced.
@@ -136,7 +159,7 @@ func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[h
 	byID, byNumber := map[headend.DeviceID]*registered{}, map[int32]headend.DeviceID{}
 	var d registered
 	var id headend.DeviceID
-	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &d.standing.Kind, &d.standing.State, &d.salt, &d.hash}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &d.standing.Kind, &d.standing.State, &d.salt, &d.hash, &d.standing.Gateway}, func() error {
 		d.standing.OwnSecret = d.hash != nil
 		own := d
 		byID[id] = &own

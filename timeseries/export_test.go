@@ -3,6 +3,7 @@ package timeseries
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -11,6 +12,9 @@ import (
 
 // Pool lets tests look at the tables.
 func Pool(s *Store) *pgxpool.Pool { return s.pool }
+
+// Hourly does what Run does each hour.
+func Hourly(ctx context.Context, s *Store, now time.Time) { s.refreshLate(ctx, now) }
 
 // Wire is what Append would stream for the batches, and the statement it belongs to.
 func Wire(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) ([]byte, string) {

@@ -32,6 +32,7 @@ func (s *Store) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			s.maintain(ctx, now)
 		case now := <-hourly.C:
+			s.refreshLate(ctx, now)
 			s.forget(ctx, now)
 		}
 	}
@@ -48,6 +49,16 @@ func (s *Store) maintain(ctx context.Context, now time.Time) {
 	}
 	if err := s.Settle(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("roll-ups not settled", slog.Any("error", err))
+	}
+}
+
+// refreshLate brings readings that came later than the refresh policy looks back into the roll-ups.
+func (s *Store) refreshLate(ctx context.Context, now time.Time) {
+	if s.engine != Timescale {
+		return
+	}
+	if err := s.refresh(ctx, now.Add(-policyReach+24*time.Hour)); err != nil && ctx.Err() == nil {
+		s.log.Error("roll-ups of late readings not refreshed", slog.Any("error", err))
 	}
 }
 

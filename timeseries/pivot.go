@@ -52,13 +52,14 @@ type replaced struct {
 
 // pivot turns batches into rows. It is used again for each call, so that its memory is.
 type pivot struct {
-	met     []*registered // the device of each batch, nil where it was not known at first
-	rows    []row
-	values  []uint64
-	others  []other
-	history []replaced
-	events  eventRows
-	refused refusedRows
+	nameless []headend.Quantity // of the batch being added: names there was no room for
+	met      []*registered      // the device of each batch, nil where it was not known at first
+	rows     []row
+	values   []uint64
+	others   []other
+	history  []replaced
+	events   eventRows
+	refused  refusedRows
 
 	gone     map[former]bool // values replaced within these batches
 	hours    map[int64]bool
@@ -69,6 +70,7 @@ type pivot struct {
 }
 
 func (p *pivot) reset() {
+	p.nameless = p.nameless[:0]
 	clear(p.met)
 	p.met = p.met[:0]
 	p.rows, p.values, p.others, p.history = p.rows[:0], p.values[:0], p.others[:0], p.history[:0]
@@ -161,7 +163,8 @@ func (p *pivot) addOther(meter int32, at, received int64, r *headend.Reading, nu
 	n, ok := number(r.Quantity)
 	f := r.Value.Float64()
 	if !ok {
-		return &headend.DataFault{Cause: fmt.Errorf("quantity %q: the table of names is full", r.Quantity)}
+		p.nameless = append(p.nameless, r.Quantity)
+		return nil
 	}
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return &headend.DataFault{Cause: fmt.Errorf("%s is %s: not a finite number", r.Quantity, r.Value)}

@@ -3,6 +3,8 @@ package timeseries
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +18,26 @@ type quantityCache struct {
 	mu       sync.RWMutex
 	byName   map[headend.Quantity]int16
 	byNumber map[int16]headend.Quantity
+	full     bool                     // the table takes no more names
+	invented map[headend.DeviceID]int // names each device has brought since the start
+}
+
+// namesADevice is how many names one device may bring. No real one has more; one that invents names must
+// not use up the table for all others.
+const namesADevice = 200
+
+// mayAdd tells whether a device may bring one more name, and counts it.
+func (c *quantityCache) mayAdd(id headend.DeviceID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.full || c.invented[id] >= namesADevice {
+		return false
+	}
+	if c.invented == nil {
+		c.invented = map[headend.DeviceID]int{}
+	}
+	c.invented[headend.DeviceID(strings.Clone(string(id)))]++
+	return true
 }
 
 func (c *quantityCache) get(q headend.Quantity) (int16, bool) {
@@ -58,5 +80,12 @@ func (s *Store) registerQuantities(ctx context.Context, unknown map[headend.Quan
 	s.quantities.mu.Lock()
 	defer s.quantities.mu.Unlock()
 	s.quantities.byName, s.quantities.byNumber = byName, byNumber
+	for q := range unknown {
+		if _, added := byName[q]; !added {
+			s.quantities.full = true
+			s.log.Error("no more names of quantities fit; readings under further new names go to quarantine", slog.Int("names", len(byName)))
+			break
+		}
+	}
 	return nil
 }

@@ -21,10 +21,14 @@ func (s *Store) DropBefore(ctx context.Context, before time.Time) (int, error) {
 	if err := s.Settle(ctx); err != nil {
 		return 0, err
 	}
+	before = before.UTC().Truncate(time.Hour)
+	if s.engine == Postgres { // whole months only
+		before = time.Date(before.Year(), before.Month(), 1, 0, 0, 0, 0, time.UTC)
+	}
+	if _, err := s.pool.Exec(ctx, sqlSettingWrite, settingDropped, before.Format(time.RFC3339)); err != nil {
+		return 0, fmt.Errorf("note what is dropped: %w", err)
+	}
 	if s.engine == Timescale {
-		if _, err := s.pool.Exec(ctx, sqlSettingWrite, settingDropped, before.UTC().Format(time.RFC3339)); err != nil {
-			return 0, fmt.Errorf("note what is dropped: %w", err)
-		}
 		var dropped int
 		if err := s.pool.QueryRow(ctx, sqlChunkDrop, before).Scan(&dropped); err != nil {
 			return 0, fmt.Errorf("drop chunks before %s: %w", before.Format(time.RFC3339), err)

@@ -31,8 +31,14 @@ func TestDroppedReadingsLeaveTheirRollUps(t *testing.T) {
 			t.Fatal(err)
 		}
 		expectRows(t, s, "SELECT bucket, import_wh_last FROM reading_hour ORDER BY 1", kept[0], "2026-11-21T12:00:00Z 10")
-		appendAll(t, s, batch("M1", old.Add(time.Hour), "import_wh", 6)) // late data for a dropped month lands
+		appendAll(t, s, batch("M1", old.Add(time.Minute), "import_wh", 6)) // late data for a dropped month lands
 		expectRows(t, s, "SELECT count(*) FROM reading", "3")
+		rollUps := []string{kept[0], "2026-11-21T12:00:00Z 10"} // and does not replace what was made of what is gone
+		expectRows(t, s, "SELECT bucket, import_wh_last FROM reading_hour ORDER BY 1", rollUps...)
+		if err := s.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		expectRows(t, s, "SELECT bucket, import_wh_last FROM reading_hour ORDER BY 1", rollUps...)
 	})
 }
 

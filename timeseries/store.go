@@ -95,6 +95,8 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	config.MaxConns = int32(options.Connections)
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["application_name"] = "lastgasp"
+	// TimescaleDB's default of 100,000 would refuse late corrections of many meters for ever.
+	config.ConnConfig.RuntimeParams["timescaledb.max_tuples_decompressed_per_dml_transaction"] = "0"
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -48,7 +48,6 @@ func (c *checker) check(b *headend.Batch, refused []headend.Batch) []headend.Bat
 	if second := c.events(b); first == nil {
 		first = second
 	}
-	c.registers.judge(b)
 	switch {
 	case first == nil:
 		return refused
@@ -70,13 +69,18 @@ func (c *checker) speaker(b *headend.Batch) *headend.Refusal {
 	if err := b.Gateway.Validate(); err != nil {
 		return &headend.Refusal{Reason: headend.ReasonBadDevice, Detail: "gateway: " + err.Error()}
 	}
-	if g, known := c.standing(b.Gateway); known && g.Kind != headend.KindGateway {
+	if g, known := c.standing(b.Gateway); known && g.Kind != headend.KindGateway && g.State != headend.DeviceUnassigned {
 		return &headend.Refusal{Reason: headend.ReasonForeignDevice,
 			Detail: fmt.Sprintf("%s names device %s, but it is a %s: only a gateway speaks for others", b.Gateway, b.Device, g.Kind)}
 	}
-	if d, known := c.standing(b.Device); known && d.OwnSecret {
+	d, known := c.standing(b.Device)
+	switch {
+	case known && d.OwnSecret:
 		return &headend.Refusal{Reason: headend.ReasonForeignDevice,
 			Detail: fmt.Sprintf("gateway %s names device %s, which has credentials of its own and speaks for itself", b.Gateway, b.Device)}
+	case known && d.Gateway != "" && d.Gateway != b.Gateway:
+		return &headend.Refusal{Reason: headend.ReasonForeignDevice,
+			Detail: fmt.Sprintf("gateway %s names device %s, whose gateway is %s; a device without a gateway in the registry may come through any", b.Gateway, b.Device, d.Gateway)}
 	}
 	return nil
 }
@@ -156,15 +160,14 @@ func (c *checker) events(b *headend.Batch) *headend.Refusal {
 
 // time refuses what cannot be a time of measurement and flags a clock that is ahead.
 func (c *checker) time(at, received time.Time, quality *headend.Quality) *headend.Refusal {
-	ahead := at.Sub(received)
-	switch {
-	case -ahead > c.limits.MaxAge:
+	switch { // compared as times: a difference of more than 292 years overflows a duration
+	case at.Before(received.Add(-c.limits.MaxAge)):
 		return &headend.Refusal{Reason: headend.ReasonBadTime, Detail: fmt.Sprintf("time %s is more than %s before it was received (%s)",
 			at.UTC().Format(time.RFC3339), length(c.limits.MaxAge), received.UTC().Format(time.RFC3339))}
-	case ahead > c.limits.MaxAhead:
+	case at.After(received.Add(c.limits.MaxAhead)):
 		return &headend.Refusal{Reason: headend.ReasonBadTime, Detail: fmt.Sprintf("time %s is more than %s after it was received (%s)",
 			at.UTC().Format(time.RFC3339), length(c.limits.MaxAhead), received.UTC().Format(time.RFC3339))}
-	case ahead > c.limits.DoubtAhead:
+	case at.After(received.Add(c.limits.DoubtAhead)):
 		*quality |= headend.QualityClockDoubtful
 	}
 	return nil

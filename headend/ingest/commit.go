@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,9 +11,8 @@ import (
 )
 
 const (
-	appendTimeout = time.Minute // a database that hangs this long counts as away
-	firstPause    = 50 * time.Millisecond
-	longestPause  = 2 * time.Second
+	firstPause   = 50 * time.Millisecond
+	longestPause = 2 * time.Second
 )
 
 // commit stores a group and lets its Accepts return. While the database is away it tries again until it
@@ -65,11 +65,11 @@ func (in *Ingest) wait(ctx context.Context, group []*job, pause time.Duration, c
 // sets that one aside. The commit outlives the cancel: it was promised to nobody yet, but stopping in
 // its middle would only make duplicates.
 func (in *Ingest) appendGroup(ctx context.Context, batches []headend.Batch) (headend.Appended, error) {
-	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.options.Patience)
 	defer cancel()
 	done, err := in.store.Append(attempt, batches)
-	var fault *headend.DataFault
-	if err == nil || !errors.As(err, &fault) {
+	fault := in.fault(ctx, err)
+	if fault == nil {
 		return done, err
 	}
 	if len(batches) > 1 {
@@ -89,6 +89,21 @@ func (in *Ingest) appendGroup(ctx context.Context, batches []headend.Batch) (hea
 	b.Refusal, b.Readings, b.Events = &headend.Refusal{Reason: headend.ReasonDatabase, Detail: fault.Error()}, nil, nil
 	in.metrics.quarantined.WithLabelValues(string(headend.ReasonDatabase)).Inc()
 	return in.appendGroup(ctx, []headend.Batch{b})
+}
+
+// fault tells an error that lies in the rows from one that lies in the database: what the store says, and
+// rows that take longer than the limit while the database answers others.
+func (in *Ingest) fault(ctx context.Context, err error) *headend.DataFault {
+	var fault *headend.DataFault
+	if err == nil || errors.As(err, &fault) || !errors.Is(err, context.DeadlineExceeded) {
+		return fault
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if in.store.Ready(ctx) != nil {
+		return nil
+	}
+	return &headend.DataFault{Cause: fmt.Errorf("not stored within %s: %w", in.options.Patience, err)}
 }
 
 // lost notes that the database is away; the first time it says so.

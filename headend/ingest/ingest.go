@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ import (
 type Store interface {
 	// Append commits all batches or none. A *headend.DataFault says that the rows are to blame.
 	Append(ctx context.Context, batches []headend.Batch) (headend.Appended, error)
+	// Ready returns nil when the database answers.
+	Ready(ctx context.Context) error
 	// Standing tells what is known of a device.
 	Standing(id headend.DeviceID) (headend.Standing, bool)
 }
@@ -25,8 +28,9 @@ type Store interface {
 // Options set the stage.
 type Options struct {
 	Limits     Limits
-	Committers int // transactions at once; 0 is 2: one is encoded while the other is committed
-	Group      int // readings and events at which a transaction takes no more; 0 is 100,000
+	Committers int           // transactions at once; 0 is 2: one is encoded while the other is committed
+	Group      int           // readings and events at which a transaction takes no more; 0 is 100,000
+	Patience   time.Duration // longest a transaction may take; 0 is 30 s. Then it is halved if the database answers, else away
 	Registry   prometheus.Registerer
 	Log        *slog.Logger
 }
@@ -57,6 +61,9 @@ func New(store Store, options Options) *Ingest {
 	}
 	if options.Group == 0 {
 		options.Group = 100_000
+	}
+	if options.Patience == 0 {
+		options.Patience = 30 * time.Second
 	}
 	if options.Log == nil {
 		options.Log = slog.Default()
@@ -94,6 +101,7 @@ func (in *Ingest) Accept(ctx context.Context, batches []headend.Batch) error {
 	j := &job{ctx: ctx, batches: batches, done: make(chan error, 1)}
 	for i := range batches {
 		j.refused = in.check.check(&batches[i], j.refused)
+		in.check.registers.judge(&batches[i])
 		j.weight += 1 + len(batches[i].Readings) + len(batches[i].Events)
 	}
 	in.metrics.received.Add(float64(len(batches)))
@@ -119,6 +127,20 @@ func (in *Ingest) Accept(ctx context.Context, batches []headend.Batch) error {
 		}
 	}
 	return <-j.done // a committer has it in hand and may read the batches: wait
+}
+
+// Refusals tells what Accept would set aside of the batches, without storing anything or changing them.
+func (in *Ingest) Refusals(batches []headend.Batch) []headend.Refusal {
+	var refusals []headend.Refusal
+	for _, b := range batches {
+		b.Readings, b.Events = slices.Clone(b.Readings), slices.Clone(b.Events)
+		for _, part := range append(in.check.check(&b, nil), b) {
+			if part.Refusal != nil {
+				refusals = append(refusals, *part.Refusal)
+			}
+		}
+	}
+	return refusals
 }
 
 // Ready returns nil, or since when and why the database takes nothing.

@@ -36,6 +36,7 @@ type gate struct {
 	standing   map[headend.DeviceID]headend.Standing
 	calls      chan []headend.Batch // each Append shows what it was given
 	answer     chan error           // and waits for this
+	away       error
 }
 
 func (g *gate) Append(ctx context.Context, batches []headend.Batch) (headend.Appended, error) {
@@ -50,6 +51,8 @@ func (g *gate) Append(ctx context.Context, batches []headend.Batch) (headend.App
 	}
 	return g.timeseries.Append(ctx, batches)
 }
+
+func (g *gate) Ready(context.Context) error { return g.away }
 
 func (g *gate) Standing(id headend.DeviceID) (headend.Standing, bool) {
 	if g.timeseries != nil {
@@ -97,7 +100,12 @@ func TestWhatCannotBeTrueIsSetAsideAndTheRestIsStored(t *testing.T) {
 		detail string
 		stored int
 	}{
-		"1970":              {reading("M1", time.Unix(0, 0), headend.V1, headend.Real(230)), headend.ReasonBadTime, "1970-01-01T00:00:00Z", 0},
+		"1970":      {reading("M1", time.Unix(0, 0), headend.V1, headend.Real(230)), headend.ReasonBadTime, "1970-01-01T00:00:00Z", 0},
+		"year 1":    {reading("M1", time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), headend.V1, headend.Real(230)), headend.ReasonBadTime, "0001-01-01", 0},
+		"1700":      {reading("M1", time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC), headend.V1, headend.Real(230)), headend.ReasonBadTime, "1700-01-01", 0},
+		"year 9999": {reading("M1", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), headend.V1, headend.Real(230)), headend.ReasonBadTime, "9999-01-01", 0},
+		"another gateway": {headend.Batch{Device: "M8", Gateway: "G1", Received: noon, Readings: reading("", noon, headend.V1, headend.Real(1)).Readings},
+			headend.ReasonForeignDevice, "whose gateway is G2", 0},
 		"2099":              {reading("M1", noon.AddDate(73, 0, 0), headend.V1, headend.Real(230)), headend.ReasonBadTime, "2099-11-21", 0},
 		"negative register": {reading("M1", noon, headend.ImportWh, whole(-1)), headend.ReasonBadValue, "never negative", 0},
 		"energy as real":    {reading("M1", noon, headend.ImportWh, headend.Real(1.5)), headend.ReasonBadValue, "not whole", 0},
@@ -122,7 +130,7 @@ func TestWhatCannotBeTrueIsSetAsideAndTheRestIsStored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &gate{calls: make(chan []headend.Batch, 1), answer: make(chan error, 1), standing: map[headend.DeviceID]headend.Standing{
-				"M1": {Kind: headend.KindMeter, State: headend.DeviceActive, OwnSecret: true}, "G1": {Kind: headend.KindGateway, State: headend.DeviceActive}}}
+				"M1": {Kind: headend.KindMeter, State: headend.DeviceActive, OwnSecret: true}, "G1": {Kind: headend.KindGateway, State: headend.DeviceActive}, "M8": {Kind: headend.KindMeter, State: headend.DeviceActive, Gateway: "G2"}}}
 			in := start(t, g, ingest.Options{})
 			g.answer <- nil
 			if err := in.Accept(t.Context(), []headend.Batch{c.batch}); err != nil {

@@ -1,1 +1,2 @@
-SELECT number, id, kind, state, secret_salt, secret_hash FROM device
+SELECT d.number, d.id, d.kind, d.state, d.secret_salt, d.secret_hash, coalesce(g.id, '')
+FROM device d LEFT JOIN device g ON g.number = d.gateway

@@ -9,4 +9,4 @@ SELECT r.meter, r.time, r.received, r.quality,
   r.q, r.s, r.pf, r.f, r.thd
 FROM unnest($1::int[], $2::timestamptz[]) AS key (meter, time)
 JOIN reading r ON r.meter = key.meter AND r.time = key.time
-WHERE r.time >= $3 AND r.time <= $4
+WHERE r.meter = ANY ($1) AND r.time >= $3 AND r.time <= $4
