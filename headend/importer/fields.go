@@ -37,8 +37,16 @@ func (f *fields) refuse(format string, args ...any) {
 	}
 }
 
-// shown is a field as a message may repeat it.
-func (f *fields) shown(i int) string { return clip(strings.ToValidUTF8(f.values[i], "?")) }
+// shown is a field as a message may repeat it: UTF-8 without control characters, which neither the store
+// nor a terminal takes.
+func (f *fields) shown(i int) string {
+	return clip(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(f.values[i], "?")))
+}
 
 // text is a field of at most so many bytes of UTF-8, without control characters. Letters that can be written in two
 // ways (ả as one character or two, as some systems write Vietnamese) become one character, so that the same name is

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -106,6 +107,19 @@ func TestAPasswordIsNeverRepeated(t *testing.T) {
 	}
 }
 
+func TestWhatIsRepeatedOfALineHasNoControlCharacters(t *testing.T) {
+	text := "id,kind,protocol,address,profile,gateway,usage_point,password,from,to\nM\x001,meter,mqtt,,,,,,,\nM2\x1b[2J,meter,mqtt,,,,,,,\nM3,me\x00ter,mqtt,,,,,,,\n"
+	got, err := collect(t, importer.Devices(strings.NewReader(text), importer.Format{}))
+	if err != nil || len(got) != 3 {
+		t.Fatal(len(got), err)
+	}
+	for i, id := range []string{"M?1", "M2?[2J", "M3"} {
+		if l := got[i]; l.Number != i+2 || l.ID != id || l.Refusal == "" || strings.ContainsFunc(l.Refusal, unicode.IsControl) {
+			t.Errorf("line %d: %q %q", l.Number, l.ID, l.Refusal)
+		}
+	}
+}
+
 // Whatever is in a file: every line that is taken is fit for the store, and every other has a reason.
 func FuzzDevices(f *testing.F) {
 	for _, row := range []string{"M1,meter,mqtt,,,G1,U1,a long enough secret,2020-01-01,", "G1,gateway,modbus,10.0.0.1:502,EM24,,,,,2025-01-01T00:00:00Z", "\"x\"\"", "M1,meter,,,,,\"\n\",,,", "\xff,\x00"} {
@@ -123,6 +137,9 @@ func FuzzDevices(f *testing.F) {
 			number = line.Number
 			if !utf8.ValidString(line.Refusal) || !utf8.ValidString(line.ID) {
 				t.Errorf("line %d is refused in other bytes than UTF-8", line.Number)
+			}
+			if strings.ContainsFunc(line.Refusal+line.ID, unicode.IsControl) {
+				t.Errorf("line %d is refused with control characters: %q %q", line.Number, line.ID, line.Refusal)
 			}
 			if line.Refusal != "" {
 				continue
