@@ -229,12 +229,14 @@ var refusals = map[string]struct {
 	"bad rating":             {network("T9,,transformer,F1,,0,2020-01-01,", "T8,,transformer,F1,,-5,2020-01-01,", "T7,,transformer,F1,,NaN,2020-01-01,"), []string{"rated_kva", "rated_kva", "rated_kva"}},
 
 	"bad device id":          {devices("M 9,meter,mqtt,,,,,,,"), []string{`device id "M 9" has the character ' '`}},
+	"NUL in a device id":     {devices("M9,meter,mqtt,,,,,,,", "M\x008,meter,mqtt,,,,,,,"), []string{"", "has the character"}},
 	"bad device kind":        {devices("M9,switch,mqtt,,,,,,,"), []string{`kind "switch" is none of meter, gateway, rtu`}},
 	"unknown protocol":       {devices("M9,meter,dlms,,,,,,,"), []string{`protocol "dlms" is none of mqtt, modbus`}},
 	"unknown usage point":    {devices("M9,meter,mqtt,,,,U9,,,"), []string{"unknown usage point U9"}},
 	"unknown gateway":        {devices("M9,meter,mqtt,,,G9,,,,"), []string{"unknown gateway G9"}},
 	"a meter for a gateway":  {devices("M9,meter,mqtt,,,M1,,,,", "M8,meter,mqtt,,,M9,,,,"), []string{"gateway M1 is a meter", "gateway M9 is a meter"}},
 	"its own gateway":        {devices("G9,gateway,mqtt,,,G9,,,,"), []string{"is its own gateway"}},
+	"gateways in a ring":     {devices("G8,gateway,mqtt,,,G9,,,,", "G9,gateway,mqtt,,,G8,,,,", "G7,gateway,mqtt,,,G1,,,,"), []string{"is its own gateway: above G9 comes G8 again", "is its own gateway: above G8 comes G9 again", ""}},
 	"a gateway that meters":  {devices("G9,gateway,mqtt,,,,U1,,,"), []string{"a gateway measures no usage point"}},
 	"short password":         {devices("M9,meter,mqtt,,,,,mật khẩu ngắn,,"), []string{"password has 13 characters, at least 16 are needed"}},
 	"two passwords":          {devices("M9,meter,mqtt,,,,U2,a long enough secret,2020-01-01,2021-01-01", "M9,meter,mqtt,,,,U2,b long enough secret,2021-01-01,"), []string{"", "line 2 gives this device another password"}},
@@ -261,6 +263,17 @@ func TestRefusedLinesNameNumberAndReason(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+func TestNoGatewayStandsAboveItself(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		chain := devices("G7,gateway,mqtt,,,G8,,,,", "G8,gateway,mqtt,,,G9,,,,", "G9,gateway,mqtt,,,,,,,")
+		for range 2 { // the same file again is no ring either
+			expectRefused(t, chain.load(t, s, false).Refused, []string{"", "", ""})
+		}
+		expectRefused(t, devices("G9,gateway,mqtt,,,G7,,,,").load(t, s, false).Refused, []string{"is its own gateway: above G7 comes G9 again"})
+		expectRefused(t, devices("G9,gateway,mqtt,,,G7,,,,", "G7,gateway,mqtt,,,,,,,").load(t, s, false).Refused, []string{"", ""}) // turned round
 	})
 }
 

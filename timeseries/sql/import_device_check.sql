@@ -1,6 +1,15 @@
 -- What is wrong with the lines themselves, with what they refer to, and with the installations that are stored.
-WITH first AS (
+WITH RECURSIVE first AS (
   SELECT DISTINCT ON (id) id, line, kind, protocol, address, profile, gateway FROM import_line ORDER BY id, line
+), above AS ( -- which gateway stands above which, once the lines are written
+  SELECT id, gateway FROM first WHERE kind = 'gateway' AND gateway <> ''
+  UNION ALL
+  SELECT d.id, g.id FROM device d JOIN device g ON g.number = d.gateway
+  WHERE d.kind = 'gateway' AND NOT EXISTS (SELECT FROM import_line l WHERE l.id = d.id)
+), way AS (
+  SELECT f.id, f.gateway AS at FROM first f WHERE f.kind = 'gateway' AND f.gateway <> ''
+  UNION
+  SELECT w.id, a.gateway FROM way w JOIN above a ON a.id = w.at WHERE w.at <> w.id
 ), bad AS (
   SELECT DISTINCT ON (line) line, id, reason FROM (
   SELECT line, id, 1 AS rank, format('%s from %s on is in line %s already', id, pg_temp.moment(valid_from), first) AS reason
@@ -29,6 +38,9 @@ WITH first AS (
   SELECT l.line, l.id, 7, format('gateway %s is a %s', l.gateway, coalesce(f.kind, d.kind))
   FROM import_line l LEFT JOIN first f ON f.id = l.gateway LEFT JOIN device d ON d.id = l.gateway
   WHERE l.gateway <> '' AND coalesce(f.kind, d.kind) <> 'gateway'
+  UNION ALL
+  SELECT l.line, l.id, 7, format('is its own gateway: above %s comes %s again', l.gateway, l.id)
+  FROM import_line l JOIN way w ON w.id = l.id AND w.at = l.id WHERE l.gateway <> l.id
   UNION ALL
   SELECT l.line, l.id, 8, format('overlapping installation: the device is at usage point %s from %s until %s', u.id, pg_temp.moment(i.valid_from), pg_temp.moment(i.valid_to))
   FROM import_line l JOIN device d ON d.id = l.id JOIN installation i ON i.device = d.number JOIN usage_point u ON u.number = i.usage_point
