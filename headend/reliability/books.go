@@ -47,18 +47,18 @@ func (b *Books) Add(o *Books) error {
 	return nil
 }
 
-// MonthSum is the sum of a month, or of a part of it.
+// MonthSum is what there is to be summed of a month, or of a part of it: the cells of one or more units.
 type MonthSum struct {
 	Period Period
-	Sum    *Sum
+	Sums   []*Sum
 }
 
-// Sums adds the cells of the units month by month over a period, without the days of skip. It refuses a period that
+// Sums gathers the cells of the units month by month over a period, without the days of skip. It refuses a period that
 // cuts through a cell.
 func (b *Books) Sums(units []Unit, period Period, skip map[Day]bool) ([]MonthSum, error) {
 	var out []MonthSum
 	for _, part := range period.Months() {
-		out = append(out, MonthSum{part, &Sum{}})
+		out = append(out, MonthSum{Period: part})
 	}
 	if b.index == nil {
 		b.index = map[Unit][]Cell{}
@@ -80,7 +80,7 @@ func (b *Books) Sums(units []Unit, period Period, skip map[Day]bool) ([]MonthSum
 			} else if !part.Has(c.Day) || skip[c.Day] {
 				continue
 			}
-			out[i].Sum.Add(b.Cells[c])
+			out[i].Sums = append(out[i].Sums, b.Cells[c])
 		}
 	}
 	return out, nil

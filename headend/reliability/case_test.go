@@ -270,7 +270,9 @@ func TestCase12StateAtTheMoment(t *testing.T) {
 		}
 		got := int64(0)
 		for _, m := range months {
-			got += m.Sum.Figures(policy(t, "ieee1366"), nil).CI
+			for _, s := range m.Sums {
+				got += s.Figures(policy(t, "ieee1366"), nil).CI
+			}
 		}
 		if got != ci {
 			t.Errorf("CI of feeder %s is %d, want %d", id, got, ci)
@@ -497,8 +499,7 @@ func TestRealMinutes(t *testing.T) {
 	x := year2026(t, "ieee1366", row(0, 1, "2026-03-01 10:00", "2026-03-01 11:00"))
 	is(t, "minutes", x.Minutes, "525600")
 	is(t, "ASAI", x.ASAI, "87599/87600")
-	leap := &reliability.Sum{}
-	months := []reliability.MonthSum{{Period: reliability.Period{From: reliability.DayOf(2024, 2, 1), To: reliability.DayOf(2024, 3, 1)}, Sum: leap}}
+	months := []reliability.MonthSum{{Period: reliability.Period{From: reliability.DayOf(2024, 2, 1), To: reliability.DayOf(2024, 3, 1)}, Sums: []*reliability.Sum{{}}}}
 	x, err := reliability.Compute(policy(t, "ieee1366"), calendar, months, steady(5), nil)
 	if err != nil {
 		t.Fatal(err)

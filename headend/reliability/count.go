@@ -52,6 +52,7 @@ type counter struct {
 	edition  Edition
 
 	partial, unknown *Category
+	verdicts         map[ground]verdict
 
 	pieces []piece
 	spans  []span
@@ -63,15 +64,18 @@ type counter struct {
 
 func newCounter(p *Policy, places Places, c *Calendar, e Edition) *counter {
 	e.AsOf = e.AsOf.Truncate(time.Millisecond)
-	return &counter{policy: p, places: places, calendar: c, edition: e, partial: p.category(PartialPhase), unknown: p.category(StartUnknown)}
+	return &counter{policy: p, places: places, calendar: c, edition: e, partial: p.category(PartialPhase), unknown: p.category(StartUnknown), verdicts: map[ground]verdict{}}
 }
 
 // count is what the rows of one usage point count as, in order of time. The result holds until the next call.
 func (c *counter) count(rows []headend.Interruption) ([]Counted, error) {
-	c.rows = append(c.rows[:0], rows...)
-	held, err := c.edition.hold(c.rows)
-	if err != nil {
-		return nil, err
+	held := rows
+	if !c.edition.plain(rows) {
+		c.rows = append(c.rows[:0], rows...)
+		var err error
+		if held, err = c.edition.hold(c.rows); err != nil {
+			return nil, err
+		}
 	}
 	c.pieces, c.spans, c.beside, c.out, c.ids = c.pieces[:0], c.spans[:0], c.beside[:0], c.out[:0], c.ids[:0]
 	phases := false
@@ -138,12 +142,38 @@ func (c *counter) take(s *span, category *Category) {
 		n.End = time.UnixMilli(s.end).UTC()
 	}
 	if category == nil {
-		n.Category, n.Listed = c.policy.CategoryOf(s.row)
+		n.Category, n.Listed = c.categoryOf(s.row)
 	}
 	n.IDs = c.name(s)
 	n.Sustained = s.open || c.policy.Sustained.Holds(n.Length)
 	c.out = append(c.out, n)
 }
+
+// verdict is what a policy makes of a cause; it is asked for each interruption, and there are few of them.
+type verdict struct {
+	category *Category
+	listed   bool
+}
+
+type ground struct {
+	cause                  string
+	planned, own, declared bool
+}
+
+func (c *counter) categoryOf(row *headend.Interruption) (*Category, bool) {
+	g := ground{row.Cause, row.Planned, row.Own, row.Declared}
+	v, ok := c.verdicts[g]
+	if !ok {
+		v.category, v.listed = c.policy.CategoryOf(row)
+		if len(c.verdicts) < maxVerdicts {
+			c.verdicts[g] = v
+		}
+	}
+	return v.category, v.listed
+}
+
+// maxVerdicts bounds the memory of causes: a ledger may hold any text.
+const maxVerdicts = 4096
 
 // momentary finds the events among the counted ones: the first momentary one opens a window; others within it
 // belong to it; a sustained one within it is a lockout, and there was no event.

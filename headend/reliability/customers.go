@@ -14,9 +14,9 @@ import (
 // each of them suffered: CN, CEMI, CEMSMI, CELID. Customers of several cells can be added: the same usage point in
 // two of them is one customer. It is for one goroutine.
 type Customers struct {
-	sustained tally // how many sustained interruptions
-	events    tally // how many sustained interruptions and momentary events
-	millis    tally // without supply in sustained interruptions, in all
+	sustained tally   // how many sustained interruptions
+	events    tally   // how many sustained interruptions and momentary events
+	millis    lengths // without supply in sustained interruptions, in all
 	long      map[int]*roaring.Bitmap
 }
 
@@ -30,7 +30,7 @@ type suffered struct {
 func (c *Customers) take(usagePoint uint32, s *suffered, hours []int) {
 	c.sustained.set(usagePoint, s.sustained)
 	c.events.set(usagePoint, s.events)
-	c.millis.set(usagePoint, uint64(s.millis))
+	c.millis.plus(usagePoint, s.millis)
 	for _, h := range hours {
 		if s.sustained == 0 || s.longest < int64(h)*hourMs {
 			break
@@ -85,7 +85,7 @@ func (c *Customers) Single(hours int) int64 {
 
 // Together is how many customers had sustained interruptions of at least so many hours in sum.
 func (c *Customers) Together(hours int) int64 {
-	return int64(c.millis.atLeast(uint64(hours) * hourMs).GetCardinality())
+	return c.millis.atLeast(int64(hours) * hourMs)
 }
 
 // customersFormat is the first byte of stored Customers.
@@ -101,7 +101,7 @@ const (
 func (c *Customers) MarshalBinary() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte(customersFormat)
-	for _, t := range []*tally{&c.sustained, &c.events, &c.millis} {
+	for _, t := range []*tally{&c.sustained, &c.events} {
 		b.WriteByte(byte(len(t.planes)))
 		for _, p := range t.planes {
 			if _, err := p.WriteTo(&b); err != nil {
@@ -121,7 +121,7 @@ func (c *Customers) MarshalBinary() ([]byte, error) {
 			return nil, fmt.Errorf("write a set of customers: %w", err)
 		}
 	}
-	return b.Bytes(), nil
+	return c.millis.write(b.Bytes()), nil
 }
 
 // errCustomers says that bytes are not what MarshalBinary wrote.
@@ -134,7 +134,7 @@ func (c *Customers) UnmarshalBinary(data []byte) error {
 		return errCustomers
 	}
 	var out Customers
-	for _, t := range []*tally{&out.sustained, &out.events, &out.millis} {
+	for _, t := range []*tally{&out.sustained, &out.events} {
 		n, err := r.ReadByte()
 		if err != nil || n > maxPlanes {
 			return errCustomers
@@ -161,6 +161,9 @@ func (c *Customers) UnmarshalBinary(data []byte) error {
 			return err
 		}
 		out.longer(int(binary.LittleEndian.Uint16(h[:]))).Or(set)
+	}
+	if err := out.millis.read(r); err != nil {
+		return fmt.Errorf("%w: %w", errCustomers, err)
 	}
 	if r.Len() > 0 {
 		return errCustomers

@@ -148,8 +148,8 @@ func (s *Sum) Figures(p *Policy, lines []string) (f Figures) {
 	return f
 }
 
-// Customers adds the sets of the parts in the lines, as Figures does; nil where there are none.
-func (s *Sum) Customers(p *Policy, lines []string) (who *Customers) {
+// addCustomers adds the sets of the parts in the lines to who, which is made when there are any.
+func (s *Sum) addCustomers(who *Customers, p *Policy, lines []string) *Customers {
 	for i := range s.Parts {
 		if other := s.Parts[i].Customers; other != nil && p.takes(s.Parts[i].Category, lines) {
 			if who == nil {

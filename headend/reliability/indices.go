@@ -107,23 +107,40 @@ func Compute(p *Policy, c *Calendar, months []MonthSum, served Served, lines []s
 	x := &Indices{Basis: p.Basis(lines), Period: Period{months[0].Period.From, months[len(months)-1].Period.To}}
 	x.Minutes = RatioOf(c.millis(x.Period), minuteMs)
 	x.Customers = d.customers.mean
-	var whole Sum
-	for _, m := range months {
-		whole.Add(m.Sum)
-	}
-	f := whole.Figures(p, lines)
-	x.figures(p, &f, d, monthFigures(p, months, lines))
-	x.shares(p, &f, whole.Customers(p, lines))
-	x.parts(p, d, months, &whole, lines)
+	by := monthFigures(p, months, lines)
+	f := sumOf(by)
+	x.figures(p, &f, d, by)
+	x.shares(p, &f, customersOf(p, months, lines))
+	x.parts(p, d, months, lines)
 	return x, nil
 }
 
 func monthFigures(p *Policy, months []MonthSum, lines []string) []Figures {
 	out := make([]Figures, len(months))
 	for i, m := range months {
-		out[i] = m.Sum.Figures(p, lines)
+		for _, s := range m.Sums {
+			f := s.Figures(p, lines)
+			out[i].Add(&f)
+		}
 	}
 	return out
+}
+
+func sumOf(list []Figures) (f Figures) {
+	for i := range list {
+		f.Add(&list[i])
+	}
+	return f
+}
+
+// customersOf adds the sets of all cells, each once; nil where there are none.
+func customersOf(p *Policy, months []MonthSum, lines []string) (who *Customers) {
+	for _, m := range months {
+		for _, s := range m.Sums {
+			who = s.addCustomers(who, p, lines)
+		}
+	}
+	return who
 }
 
 func (x *Indices) figures(p *Policy, f *Figures, d *divisors, by []Figures) {
@@ -188,13 +205,14 @@ func (s *Shares) atLeast(n int) int {
 	return n
 }
 
-func (x *Indices) parts(p *Policy, d *divisors, months []MonthSum, whole *Sum, lines []string) {
+func (x *Indices) parts(p *Policy, d *divisors, months []MonthSum, lines []string) {
 	for _, line := range p.Lines {
 		if len(lines) > 0 && !slices.Contains(lines, line) {
 			continue
 		}
 		one := []string{line}
-		f, by := whole.Figures(p, one), monthFigures(p, months, one)
+		by := monthFigures(p, months, one)
+		f := sumOf(by)
 		l := LineIndices{Line: line, CI: f.CI, CMI: RatioOf(f.CMS, minuteMs), MI: f.MI,
 			SAIFI: d.customers.over(by, 1, func(f *Figures) *big.Int { return big.NewInt(f.CI) }),
 			SAIDI: d.customers.over(by, minuteMs, func(f *Figures) *big.Int { return big.NewInt(f.CMS) })}
@@ -207,7 +225,14 @@ func (x *Indices) parts(p *Policy, d *divisors, months []MonthSum, whole *Sum, l
 		if c.Counted {
 			continue
 		}
-		if f := whole.Of(c.Name); f != (Figures{}) {
+		var f Figures
+		for _, m := range months {
+			for _, s := range m.Sums {
+				part := s.Of(c.Name)
+				f.Add(&part)
+			}
+		}
+		if f != (Figures{}) {
 			x.Beside = append(x.Beside, Beside{c.Name, f.CI, RatioOf(f.CMS, minuteMs), f.MI, f.Partial})
 		}
 	}

@@ -33,15 +33,20 @@ type Edition struct {
 // it within 64 bits of customer-milliseconds.
 const MaxLength = 3660 * 24 * time.Hour
 
+// plain tells that all rows hold as they stand: in order of ID, one version of each, none taken back or too new.
+func (e Edition) plain(rows []headend.Interruption) bool {
+	for i := range rows {
+		r := &rows[i]
+		if r.Withdrawn || e.Revision != 0 && r.Revision > e.Revision || i > 0 && r.ID <= rows[i-1].ID {
+			return false
+		}
+	}
+	return true
+}
+
 // hold picks, of the rows of one usage point, those that hold in the edition: of each ID the last version up to
 // the revision, unless that one takes it back. Repeated rows are one. It sorts rows and returns a part of them.
 func (e Edition) hold(rows []headend.Interruption) ([]headend.Interruption, error) {
-	if len(rows) == 1 {
-		if r := &rows[0]; r.Withdrawn || e.Revision != 0 && r.Revision > e.Revision {
-			return nil, nil
-		}
-		return rows, nil
-	}
 	slices.SortFunc(rows, compareVersions)
 	out := rows[:0]
 	for i := range rows {

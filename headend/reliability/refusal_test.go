@@ -170,7 +170,7 @@ func TestStoredCustomersRefuse(t *testing.T) {
 	p, r := policy(t, "ieee1366"), district(t, 10)
 	b := books(t, p, r, []headend.Interruption{row(3, 1, "2026-03-01 10:00", "2026-03-02 11:00")})
 	for _, sum := range b.Cells {
-		data, err := sum.Customers(p, nil).MarshalBinary()
+		data, err := sum.Parts[0].Customers.MarshalBinary()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func FuzzStoredCustomers(f *testing.F) {
 	p, r := policy(f, "ieee1366"), district(f, 10)
 	b := books(f, p, r, []headend.Interruption{row(3, 1, "2026-03-01 10:00", "2026-03-02 11:00"), row(4, 1, "2026-03-01 10:00", "2026-03-01 11:00")})
 	for _, sum := range b.Cells {
-		data, err := sum.Customers(p, nil).MarshalBinary()
+		data, err := sum.Parts[0].Customers.MarshalBinary()
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -38,20 +38,33 @@ func (t *tally) add(o *tally) {
 		}
 		switch {
 		case b == nil:
-			next := roaring.And(a, carry)
-			a.Xor(carry)
-			carry = next
+			carry = into(a, carry)
 		case carry == nil || carry.IsEmpty():
-			carry = roaring.And(a, b)
-			a.Xor(b)
+			carry = into(a, b)
 		default:
-			next := roaring.And(a, b)
-			a.Xor(b)
-			next.Or(roaring.And(a, carry))
-			a.Xor(carry)
+			next := into(a, b)
+			if more := into(a, carry); more != nil {
+				if next == nil {
+					next = more
+				} else {
+					next.Or(more)
+				}
+			}
 			carry = next
 		}
 	}
+}
+
+// into adds b to a without carrying and gives the carry; nil for none. Sets that share nobody, as those of two districts,
+// are joined, which is much less work.
+func into(a, b *roaring.Bitmap) *roaring.Bitmap {
+	if !a.Intersects(b) {
+		a.Or(b)
+		return nil
+	}
+	carry := roaring.And(a, b)
+	a.Xor(b)
+	return carry
 }
 
 // any is those whose number is not 0.

@@ -136,7 +136,7 @@ func TestVectorMonthYearAndRollUp(t *testing.T) {
 	}
 	var months []reliability.MonthSum
 	for i, m := range reliability.Year(2025).Months() {
-		months = append(months, reliability.MonthSum{Period: m, Sum: sum(v.Inputs.CMI[i])})
+		months = append(months, reliability.MonthSum{Period: m, Sums: []*reliability.Sum{sum(v.Inputs.CMI[i])}})
 	}
 	served := func(d reliability.Day) (reliability.Headcount, bool) {
 		_, month, _ := d.Date()
@@ -162,12 +162,12 @@ func TestVectorMonthYearAndRollUp(t *testing.T) {
 	whole, customers := &reliability.Sum{}, int64(0)
 	month := []reliability.MonthSum{months[0]}
 	for _, u := range v.RollUp.Units {
-		month[0].Sum = sum(u.CMI)
+		month[0].Sums = []*reliability.Sum{sum(u.CMI)}
 		near(t, u.Name, saidi(vn, month, steady(u.Customers)), u.SAIDI, v.Tolerance)
-		whole.Add(month[0].Sum)
+		whole.Add(month[0].Sums[0])
 		customers += u.Customers
 	}
-	month[0].Sum = whole
+	month[0].Sums = []*reliability.Sum{whole}
 	near(t, "corporation", saidi(vn, month, steady(customers)), v.RollUp.Corporation, v.Tolerance)
 }
 
