@@ -374,7 +374,7 @@ func (d *Detector) Advance(now time.Time) Changes {
 	var later []int32
 	for _, component := range d.dirty {
 		part := &d.parts[component]
-		if wait := patience[part.dirty]; wait > 0 && part.ledger != nil && d.now-part.last < wait {
+		if part.ledger != nil && d.now-part.last < part.wait() {
 			later = append(later, component)
 			continue
 		}
@@ -384,6 +384,16 @@ func (d *Detector) Advance(now time.Time) Changes {
 	d.dirty = later
 	d.attend(&c)
 	return c
+}
+
+// wait is how long after its last derivation a component waits: half a millisecond for each of many rows, so that a storm
+// cannot make a detector fall behind.
+func (p *part_) wait() moment {
+	wait := patience[p.dirty]
+	if n := len(p.ledger.rows); n > 200 {
+		wait = max(wait, moment(n/2))
+	}
+	return wait
 }
 
 // renew derives a component and compares it with what was told before.

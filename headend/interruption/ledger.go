@@ -462,24 +462,29 @@ func (s *solver) neverHeard(subject *subject, p PointNo, m moment) bool {
 // settle makes the rows of each usage point exclude each other: the log alone counts where it speaks, what overlaps or
 // touches is one, with the outage of the earliest.
 func (s *solver) settle(l *ledger, fresh int) {
-	byPoint := map[PointNo][]row{}
+	var all []row
 	for i := fresh; i < len(l.groups); i++ {
 		g := l.groups[i]
 		for _, r := range g.rows {
 			r.group = int32(i)
-			byPoint[r.point] = append(byPoint[r.point], r)
+			all = append(all, r)
 		}
-		g.rows = nil
+		g.rows = g.rows[:0]
 	}
-	points := make([]PointNo, 0, len(byPoint))
-	for p := range byPoint {
-		points = append(points, p)
-	}
-	slices.Sort(points)
-	for _, p := range points {
-		for _, r := range unite(byPoint[p], l.groups) {
+	slices.SortStableFunc(all, func(a, b row) int { return compare(a.point, b.point) })
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].point == all[0].point {
+			n++
+		}
+		one := all[:n]
+		if n > 1 {
+			one = unite(one, l.groups)
+		}
+		for _, r := range one {
 			l.groups[r.group].rows = append(l.groups[r.group].rows, r)
 		}
+		all = all[n:]
 	}
 }
 

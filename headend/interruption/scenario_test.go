@@ -562,6 +562,7 @@ func wholly(t interface {
 	d.epoch++
 	for i := range d.parts {
 		d.stir(int32(i), urgent, unknown)
+		d.parts[i].last = d.now - 60*minute
 	}
 	d.Advance(d.now.time())
 	if diff := cmp.Diff(before, told(d)); diff != "" {

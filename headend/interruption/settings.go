@@ -90,7 +90,7 @@ type Rates struct {
 }
 
 // StatedRates are those of a segment nothing has been measured of yet.
-var StatedRates = Rates{Delivery: 0.6, Return: 0.9, False: 0.0003}
+var StatedRates = Rates{Delivery: 0.6, Return: 0.95, False: 0.0003}
 
 // Tally counts what closed outages have proven about a segment.
 type Tally struct {

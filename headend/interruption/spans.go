@@ -105,8 +105,8 @@ func (d *Detector) subjectOf(p PointNo, m moment) subject {
 func (s *subject) stretches(events []event) []stretch {
 	list := s.correct(events)
 	truth := s.logged(list)
-	out := append([]stretch(nil), truth...)
-	out = append(out, s.gasped(list, truth)...)
+	out := s.gasped(list, truth)
+	out = append(out, truth...) // after: gasps and power-ups have been added to them
 	out = append(out, s.phased(list, truth)...)
 	s.deny(list, out)
 	slices.SortStableFunc(out, func(a, b stretch) int { return compare(a.edge(), b.edge()) })
