@@ -57,13 +57,17 @@ func (t *tally) add(o *tally) {
 
 // into adds b to a without carrying and gives the carry; nil for none. Sets that share nobody, as those of two districts,
 // are joined, which is much less work.
+//
+// It does without Bitmap.Xor, which in roaring v2.30.0 changes its argument where a few are met by many of one page
+// (arrayContainer.ixorBitmap works in the other's memory): adding up months spoilt the months.
 func into(a, b *roaring.Bitmap) *roaring.Bitmap {
 	if !a.Intersects(b) {
 		a.Or(b)
 		return nil
 	}
 	carry := roaring.And(a, b)
-	a.Xor(b)
+	a.Or(b)
+	a.AndNot(carry)
 	return carry
 }
 
