@@ -53,6 +53,14 @@ func openDatabase(ctx context.Context, c Config, log *slog.Logger, say io.Writer
 	return d, nil
 }
 
+// stages keep the private server running; none where the database is somebody else's.
+func (d *database) stages(log *slog.Logger) []stage {
+	if d.server == nil {
+		return nil
+	}
+	return []stage{{"private PostgreSQL", func(ctx context.Context) error { return d.server.Watch(ctx, log) }}}
+}
+
 func whichDatabase(c Config) string {
 	if c.Database.URL == "" {
 		return "the private one in " + c.Database.PrivateDir

@@ -64,6 +64,7 @@ func serve(p *program, simulated devices) error {
 		append(drivers.stages(ingest), web...),
 		[]stage{{"ingest", ingest.Run}},
 		[]stage{{"store", database.Store.Run}},
+		database.stages(log),
 	)
 	return errors.Join(err, database.Close())
 }

@@ -3,11 +3,13 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -69,26 +71,63 @@ func (a *account) reaches(dir string) bool {
 	return cmd.Run() == nil
 }
 
-// prepareDir makes the directory and hands it to the account. Where the account cannot walk to it, the
-// server's files go below /var/lib/lastgasp and dir becomes a link to them.
-func (c *Cluster) prepareDir(dir string) error {
+// prepareDir judges the directory, makes it when it is missing and hands it to the account; one that is
+// refused stays as it is. Where the account cannot walk to it, the server's files go below
+// /var/lib/lastgasp and dir becomes a link to them. fresh says that there is no data in it yet.
+func (c *Cluster) prepareDir(dir string) (fresh bool, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return false, fmt.Errorf("data directory: %w", err)
 	}
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	if fresh, err = c.judge(real); err != nil {
+		return false, err
 	}
 	if !c.account.reaches(real) {
 		if real, err = c.elsewhere(real); err != nil {
-			return err
+			return false, err
+		}
+		if fresh, err = c.judge(real); err != nil {
+			return false, err
 		}
 	}
-	c.data = filepath.Join(real, "data")
 	if err := os.Chmod(real, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return false, fmt.Errorf("data directory: %w", err)
 	}
-	return c.account.own(real)
+	return fresh, c.account.own(real)
+}
+
+// ourEntries are what this package puts into its directory.
+var ourEntries = []string{"data", "password", "postgres.log"}
+
+// judge tells whether a directory is empty or was made by this package, and reads the password where there
+// is data. It changes nothing.
+func (c *Cluster) judge(dir string) (fresh bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(ourEntries, e.Name()) || e.IsDir() != (e.Name() == "data") {
+			return false, fmt.Errorf("%s: %w: it holds %q, which this program has not put there; name an empty or a new directory", dir, ErrNotOurs, e.Name())
+		}
+	}
+	c.data = filepath.Join(dir, "data")
+	if fresh, err = c.check(); err != nil {
+		return false, err
+	}
+	err = c.readPassword()
+	switch {
+	case fresh && errors.Is(err, os.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, err
+	case fresh && !isPassword(c.password): // ours is there where initdb was cut off
+		return false, fmt.Errorf("%s: %w: it holds a file password that this program has not made", dir, ErrNotOurs)
+	}
+	return fresh, nil
 }
 
 func (c *Cluster) elsewhere(dir string) (string, error) {

@@ -61,20 +61,14 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prepareDir(dir); err != nil {
-		return nil, err
-	}
-	fresh, err := c.check()
+	fresh, err := c.prepareDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	if fresh {
-		err = c.initialise(ctx)
-	} else {
-		err = c.readPassword()
-	}
-	if err != nil {
-		return nil, err
+		if err := c.initialise(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if c.takeOver(ctx) {
 		c.say("PostgreSQL %d already runs in %s: using it", programs.Major, c.data)
@@ -170,12 +164,10 @@ func childrenOf(pid int) []int {
 	return children
 }
 
-// waitEnd waits until a process that is not our child has ended; a zombie that nobody has waited for yet
-// has.
+// waitEnd waits until a process that is not our child has ended.
 func waitEnd(ctx context.Context, pid int) error {
 	for {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || bytes.Contains(text, []byte(") Z ")) {
+		if processEnded(pid) {
 			return nil
 		}
 		select {
@@ -360,8 +352,16 @@ func (c *Cluster) check() (fresh bool, err error) {
 	return false, nil
 }
 
+// secretBytes of randomness are written in hexadecimal as the server's password.
+const secretBytes = 24
+
+func isPassword(text string) bool {
+	secret, err := hex.DecodeString(text)
+	return err == nil && len(secret) == secretBytes
+}
+
 func (c *Cluster) initialise(ctx context.Context) error {
-	secret := make([]byte, 24)
+	secret := make([]byte, secretBytes)
 	if _, err := rand.Read(secret); err != nil {
 		return fmt.Errorf("password for the private server: %w", err)
 	}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
@@ -128,6 +132,135 @@ func TestRefusesWhatItDoesNotUnderstand(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestADirectoryThatIsRefusedStaysAsItIs(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"somebody's files":      {"letters.txt": "dear diary"},
+		"beside our own":        {"data/PG_VERSION": "15", "password": "x", "letters.txt": "dear diary"},
+		"data of another":       {"data/letters.txt": "dear diary"},
+		"data without password": {"data/PG_VERSION": "15"},
+		"somebody's password":   {"password": "correct horse"},
+		"a file data":           {"data": "dear diary"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			for file, text := range files {
+				path := filepath.Join(dir, file)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before, err := os.Stat(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Start(t.Context(), Options{Dir: dir}); !errors.Is(err, ErrNotOurs) {
+				t.Errorf("error %v", err)
+			}
+			after, err := os.Stat(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before.Mode() != after.Mode() || before.Sys().(*syscall.Stat_t).Uid != after.Sys().(*syscall.Stat_t).Uid {
+				t.Errorf("was %v of %+v, is %v of %+v", before.Mode(), before.Sys(), after.Mode(), after.Sys())
+			}
+			for file, text := range files {
+				if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(got) != text {
+					t.Errorf("%s was touched: %q %v", file, got, err)
+				}
+			}
+		})
+	}
+}
+
+// serverPID is the first process of the server that runs in dir.
+func serverPID(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// answers waits until the server takes connections again.
+func answers(t *testing.T, url string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if conn, err := pgx.Connect(ctx, url); err == nil {
+			if err := conn.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("the server does not answer again")
+		case <-tick.C:
+		}
+	}
+}
+
+// The server is killed with -9, its first process alone; whoever watches starts it again, also one that it
+// has taken over.
+func TestAKilledServerIsStartedAgain(t *testing.T) {
+	dir := filepath.Join(tempDir(t), "postgres")
+	first, err := Start(t.Context(), Options{Dir: dir, Settings: quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Start(t.Context(), Options{Dir: dir, Settings: quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := first.URL("postgres")
+	for name, c := range map[string]*Cluster{"its own": first, "taken over": second} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Watch(ctx, slog.New(slog.DiscardHandler)) }()
+		for range 2 {
+			killed := serverPID(t, dir)
+			if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if err := waitEnd(t.Context(), killed); err != nil {
+				t.Fatal(err)
+			}
+			answers(t, url)
+			if serverPID(t, dir) == killed {
+				t.Errorf("%s: the killed server answers", name)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A server that is gone already is nothing to stop.
+	if err := syscall.Kill(serverPID(t, dir), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := waitEnd(t.Context(), serverPID(t, dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Cluster{first, second} {
+		if err := c.Release(t.Context()); err != nil {
+			t.Errorf("release: %v", err)
+		}
 	}
 }
 

@@ -2,15 +2,29 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Release stops the server unless other programs are still connected to it; then it is left to them.
+// Release stops the server unless other programs are still connected to it; then it is left to them. A
+// server that has ended already is nothing to stop.
 func (c *Cluster) Release(ctx context.Context) error {
+	if c.hasEnded() {
+		c.say("PostgreSQL had ended already")
+		return nil
+	}
 	others, err := c.others(ctx)
-	if err != nil {
+	var starting *pgconn.PgError
+	switch {
+	case errors.As(err, &starting) && starting.Code == cannotConnectNow: // it is starting or stopping: nobody is connected
+		return c.Stop(ctx)
+	case err != nil && c.hasEnded():
+		c.say("PostgreSQL had ended already")
+		return nil
+	case err != nil:
 		return err
 	}
 	if others > 0 {
@@ -19,6 +33,9 @@ func (c *Cluster) Release(ctx context.Context) error {
 	}
 	return c.Stop(ctx)
 }
+
+// cannotConnectNow is PostgreSQL's code for a server that is starting up, recovering or shutting down.
+const cannotConnectNow = "57P03"
 
 // others counts client connections but the one it asks with. Connections our own program has just
 // closed may still be listed for a moment, so the server is asked for up to a second.
