@@ -12,12 +12,25 @@ import (
 // say the way everything is stored.
 type replayer struct {
 	decoders map[string]protocols.Decoder // by headend.Source.Protocol
-	sink     protocols.Sink
+	sink     checkedSink
+}
+
+// checkedSink is what stores; it can say beforehand what it would set aside.
+type checkedSink interface {
+	protocols.Sink
+	// Refusals tells what Accept would set aside of the batches, and leaves them as they are.
+	Refusals(batches []headend.Batch) []headend.Refusal
 }
 
 // Replay implements api.Replayer. What a message says is stored under the time it first came in; what is
-// there already is a duplicate and changes nothing.
+// there already is a duplicate and changes nothing. A message with anything in it that still cannot be used
+// is not stored at all. One from somebody who had no right to speak for its device never is: who sent it is
+// not kept with it, so decoding it again would give the topic's device what another has said.
 func (r *replayer) Replay(ctx context.Context, q headend.Quarantined) ([]headend.Refusal, error) {
+	if q.Refusal.Reason == headend.ReasonForeignDevice {
+		return []headend.Refusal{{Reason: headend.ReasonForeignDevice, Detail: "it is never replayed: whoever sent it had no right to " + q.Source.Address +
+			" or to the device it names; correct the registry or the device, which then says it again (" + q.Refusal.Detail + ")"}}, nil
+	}
 	decoder, ok := r.decoders[q.Source.Protocol]
 	if !ok {
 		return []headend.Refusal{{Reason: headend.ReasonNoCodec, Detail: fmt.Sprintf("no decoder for protocol %q", q.Source.Protocol)}}, nil
@@ -29,6 +42,9 @@ func (r *replayer) Replay(ctx context.Context, q headend.Quarantined) ([]headend
 		if b.Refusal != nil {
 			refused = append(refused, *b.Refusal)
 		}
+	}
+	if len(refused) == 0 && len(decoded.Batches) > 0 {
+		refused = r.sink.Refusals(decoded.Batches)
 	}
 	if len(refused) > 0 || len(decoded.Batches) == 0 {
 		return refused, nil

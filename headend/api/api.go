@@ -18,9 +18,10 @@ import (
 
 // Options say what the API answers with and where.
 type Options struct {
-	Listen      string // host:port
-	Certificate string // PEM file; "" serves without TLS
-	Key         string // PEM file
+	Listen      string   // host:port
+	Certificate string   // PEM file; "" serves without TLS
+	Key         string   // PEM file
+	Hosts       []string // names it is asked by, beside loopback and the host of Listen; others are refused
 
 	Store    Store
 	Checks   []Check              // what has to be in order for /readyz

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -113,6 +115,8 @@ func TestReadingsMergeWideAndOther(t *testing.T) {
 		s.get(t, "/api/v1/meters/M1/readings?from="+at(0)+"&to="+at(2), `{"items":[`+first+`,`+second+`]}`) // half-open
 		s.get(t, "/api/v1/meters/M1/readings?from=2026-11-20&to=2026-11-21&quantity=v1&limit=1000", `{"items":[`+strings.Replace(strings.Replace(first, `"import_wh":9007199254740993,`, "", 1), `,"temperature":31.5`, "", 1)+`,`+third+`]}`)
 		s.get(t, "/api/v1/meters/M1/readings?from=2025-01-01&to=2025-02-01", `{"items":[]}`)
+		s.get(t, "/api/v1/meters/M1/readings?from=1970-01-01&to=1970-01-02", `{"items":[]}`)
+		s.problem(t, http.MethodGet, "/api/v1/meters/M1/readings?from=1969-12-31&to=1970-01-02", http.StatusUnprocessableEntity, "before 1970")
 		// An offset's plus that was not encoded, and the exact whole number in the text.
 		_, _, body := s.ask(t, http.MethodGet, "/api/v1/meters/M1/readings?from=2026-11-20T12:00:00+07:00&to=2026-11-20T12:00:01+07:00")
 		if !strings.Contains(string(body), `"import_wh":9007199254740993`) {
@@ -510,6 +514,93 @@ func TestQuestionsAreBounded(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	s.Client().CloseIdleConnections()
+}
+
+// Readers that ask for a large answer and take none of it hold no place among the questions.
+func TestSlowReadersKeepNobodyFromAsking(t *testing.T) {
+	store := storetest.Open(t, timeseries.Postgres)
+	filling := &server{store: store}
+	var organisations strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&organisations, "C%04d,%s,company,,2020-01-01,\n", i, strings.Repeat("x", 490))
+	}
+	filling.load(t, organisations.String(), "", "", "")
+	writing := make(chan struct{}, 8)
+	a, err := api.New(api.Options{Listen: "127.0.0.1:0", Store: store, Questions: 2, QuestionTimeout: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A writer that blocks at the first byte is a reader that takes none, however much the kernel would buffer.
+	release := make(chan struct{})
+	outer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Slow") != "" {
+			w = &blockedWriter{w, writing, release}
+		}
+		a.Handler().ServeHTTP(w, r)
+	}))
+	defer outer.Close()
+	defer close(release)
+	var readers []net.Conn
+	for range 8 {
+		conn, err := net.Dial("tcp", outer.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, conn)
+		if _, err := fmt.Fprint(conn, "GET /api/v1/organisations?limit=1000 HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range readers {
+		select {
+		case <-writing: // its answer is being written, and nobody reads it
+		case <-time.After(20 * time.Second):
+			t.Fatalf("only %d of %d slow readers were answered: they hold the places", i, len(readers))
+		}
+	}
+	s := &server{Server: outer}
+	var page api.Page[api.Node]
+	s.read(t, "/api/v1/nodes", &page)
+	for _, conn := range readers {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// blockedWriter writes nothing until it is released, as a connection whose buffers are full.
+type blockedWriter struct {
+	http.ResponseWriter
+	writing chan<- struct{}
+	release <-chan struct{}
+}
+
+func (w *blockedWriter) Write(p []byte) (int, error) {
+	w.writing <- struct{}{}
+	<-w.release
+	return w.ResponseWriter.Write(p)
+}
+
+func TestOtherHostsAreRefused(t *testing.T) {
+	s := serve(t, storetest.Open(t, timeseries.Postgres), api.Options{Listen: "headend:8080", Hosts: []string{"ami.example.vn"}})
+	for host, want := range map[string]int{"localhost": 200, "LOCALHOST:9": 200, "127.0.0.1:80": 200, "[::1]:80": 200, "headend:80": 200, "ami.example.vn": 200, "AMI.example.vn.:443": 200,
+		"evil.example": 421, "evil.example:8080": 421, "localhost.evil.example": 421, "192.0.2.7": 421, "127.0.0.1.evil.example": 421} {
+		for _, path := range []string{"/api/v1/meters", "/metrics"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			answer, err := s.Client().Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != want {
+				t.Errorf("%s for host %s: %d, want %d", path, host, answer.StatusCode, want)
+			}
+		}
+	}
 }
 
 func TestTheServerGivesUpTooSlowAQuestion(t *testing.T) {

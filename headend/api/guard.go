@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -33,7 +37,7 @@ func (a *API) guard(next http.Handler) (http.Handler, error) {
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusForbidden, "the request was made by a page of another site")
 	}))
-	inner := crossOrigin.Handler(next)
+	inner := a.refuseForeignHost(crossOrigin.Handler(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -47,6 +51,41 @@ func (a *API) guard(next http.Handler) (http.Handler, error) {
 		}
 		seconds.WithLabelValues(route, strconv.Itoa(status.status)).Observe(time.Since(begin).Seconds())
 	}), nil
+}
+
+// refuseForeignHost turns away requests for a host that this is not. A page of another site can give its
+// own name our address (DNS rebinding); its requests then look as if they came from this site, but they
+// still carry its name.
+func (a *API) refuseForeignHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "" && !a.isOurs(r) { // without one it is HTTP/1.0, which no browser speaks
+			writeProblem(w, http.StatusMisdirectedRequest, fmt.Sprintf("%q is not a name of this head-end; http.hosts lists more than loopback and the address it listens on", r.Host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isOurs: loopback, the host that is listened on, the address the connection came in at, or a name that is
+// configured. The port may be any: a tunnel has its own.
+func (a *API) isOurs(r *http.Request) bool {
+	host := hostOf(r.Host)
+	if ip := net.ParseIP(host); ip != nil {
+		local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if ip.IsLoopback() || ok && ip.Equal(local.IP) {
+			return true
+		}
+	}
+	return host == "localhost" || host == hostOf(a.options.Listen) && host != "" ||
+		slices.ContainsFunc(a.options.Hosts, func(name string) bool { return hostOf(name) == host })
+}
+
+// hostOf is the host of host, host:port, [v6] or [v6]:port, in the form in which hosts are compared.
+func hostOf(text string) string {
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(text, "[]"), "."))
 }
 
 // answer answers a request; a fault in a handler ends that request alone.
@@ -137,12 +176,32 @@ func (a *API) askInTurn(h huma.API) func(huma.Context, func(huma.Context)) {
 			a.writeHuma(h, ctx, http.StatusServiceUnavailable, "too many questions are being answered; ask again later")
 			return
 		}
-		defer func() { <-a.questions }()
+		place := &place{humaContext: ctx, free: sync.OnceFunc(func() { <-a.questions })}
+		defer place.free()
 		asking, cancel := context.WithTimeout(ctx.Context(), a.options.QuestionTimeout)
 		defer cancel()
-		next(huma.WithContext(ctx, asking))
+		next(huma.WithContext(place, asking))
 	}
 }
+
+// humaContext gives the embedded field of place a name that its method Context leaves free.
+type humaContext = huma.Context
+
+// place is a question's place among those asked at once. It is given back when the answer is about to be
+// written: by then the database has done its part, and whoever reads slowly keeps nobody from asking.
+type place struct {
+	humaContext
+	free func()
+}
+
+// BodyWriter is where the answer goes.
+func (p *place) BodyWriter() io.Writer {
+	p.free()
+	return p.humaContext.BodyWriter()
+}
+
+// Unwrap lets the adapter reach its own context.
+func (p *place) Unwrap() huma.Context { return p.humaContext }
 
 // takePlace waits for a place among the questions until ctx ends; a free place is taken at once.
 func (a *API) takePlace(ctx context.Context) bool {

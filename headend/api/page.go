@@ -103,7 +103,8 @@ func parseTime(location, text string, zone *time.Location) (time.Time, error) {
 	if err != nil {
 		return t, invalid(location, text, "neither a time such as 2026-11-21T10:30:00+07:00 nor a date such as 2026-11-21")
 	}
-	if t.Before(earliest) || t.After(latest) {
+	first := time.Date(1970, 1, 1, 0, 0, 0, 0, zone) // east of Greenwich this midnight is before that of UTC
+	if t.Before(earliest) && t.Before(first) || t.After(latest) {
 		return t, invalid(location, text, "before 1970 or after 2200")
 	}
 	return t.UTC(), nil
