@@ -29,7 +29,7 @@ func Load(path string, spec GridSpec) (*Grid, error) {
 		return loadTopology(path, &spec)
 	}
 	l := &loader{dir: path, spec: &spec, grid: &Grid{Climate: spec.Climate},
-		organisations: map[string]int32{}, nodes: map[string]int32{}, gateways: map[string]int32{}, points: map[string]int32{}}
+		organisations: map[string]int32{}, nodes: map[string]int32{}, gateways: map[string]int32{}, points: map[string]int32{}, units: map[[2]int32]headend.DeviceID{}}
 	for _, step := range []func() error{l.readOrganisations, l.readNetwork, l.readPoints, l.readDevices} {
 		if err := step(); err != nil {
 			return nil, err
@@ -45,6 +45,7 @@ type loader struct {
 	grid *Grid
 
 	organisations, nodes, gateways, points map[string]int32
+	units                                  map[[2]int32]headend.DeviceID // by port and number
 }
 
 // rows calls row for every line of a file that is still valid, in order.
@@ -266,6 +267,9 @@ func (l *loader) readDevices() error {
 	if err := l.rows(DevicesFile, l.meterRow); err != nil {
 		return err
 	}
+	if err := l.rows(DevicesFile, l.unitRow); err != nil {
+		return err
+	}
 	for i := range l.grid.Points { // a gateway stands where its first meter hangs
 		if g := l.grid.Points[i].Gateway; g != None && l.grid.Gateways[g].Node == None {
 			l.grid.Gateways[g].Node = l.grid.Points[i].Node
@@ -289,7 +293,7 @@ func (l *loader) gatewayRow(r []string) error {
 
 func (l *loader) meterRow(r []string) error {
 	if r[1] != string(headend.KindMeter) || r[2] != "mqtt" {
-		return nil // RTUs and meters of other protocols have faces of their own
+		return nil // a unit, or of a protocol this package does not speak
 	}
 	if err := headend.DeviceID(r[0]).Validate(); err != nil {
 		return err

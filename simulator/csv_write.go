@@ -131,6 +131,12 @@ func (g *Grid) writeDevices(w *csv.Writer, from string) error {
 			return err
 		}
 	}
+	for i, u := range g.Units {
+		row := []string{string(u.ID), string(modbusModels[u.Model].kind), "modbus", g.UnitAddress(i), u.Model, "", "", "", from, ""}
+		if err := w.Write(row); err != nil {
+			return err
+		}
+	}
 	row := make([]string, 10)
 	for i := range g.Points {
 		p := &g.Points[i]

@@ -18,9 +18,33 @@ const (
 	FaultPhaseLost   FaultKind = "phase_lost"   // one phase at a node
 	FaultMomentary   FaultKind = "momentary"    // outages at a node, one after the other, as a recloser makes them
 	FaultGatewayLost FaultKind = "gateway_lost" // a gateway's link to the broker; supply is as before
+	// Those of Modbus units and ports stand in modbus_fault.go.
 )
 
-var faultKinds = []FaultKind{FaultOutage, FaultPhaseLost, FaultMomentary, FaultGatewayLost}
+var faultKinds = append([]FaultKind{FaultOutage, FaultPhaseLost, FaultMomentary, FaultGatewayLost, FaultRTULost}, wireFaultKinds...)
+
+// placeSort is the sort of what a fault strikes.
+type placeSort uint8
+
+const (
+	placeNode placeSort = iota + 1
+	placeOfGateway
+	placeUnit
+	placePort
+)
+
+// strikes tells whether the fault can strike a place of that sort.
+func (k FaultKind) strikes(sort placeSort) bool {
+	switch {
+	case k == FaultGatewayLost:
+		return sort == placeOfGateway
+	case k == FaultRTULost:
+		return sort == placeUnit
+	case slices.Contains(wireFaultKinds, k):
+		return sort == placeUnit || sort == placePort
+	}
+	return sort == placeNode
+}
 
 // Places a scenario may name beside ids: a kind of which one is drawn.
 const (
@@ -35,6 +59,7 @@ type fault struct {
 	node   int32          // None for a gateway's
 	lost   headend.Phases // which phases are gone below node
 	healed []int32        // nodes below that are back already
+	shown  []*modbusUnit  // indicators that show it
 }
 
 // covers tells whether a point at the node is without the fault's phases.
@@ -62,32 +87,34 @@ func (s *Simulation) plan(in *Incident, number int) error {
 	return nil
 }
 
-// places lists where an incident can strike: nodes, or gateways.
-func (s *Simulation) places(where string, below int32) (nodes []int32, gateway bool) {
+// places lists where an incident can strike: nodes, gateways, Modbus units or their ports.
+func (s *Simulation) places(where string, below int32) (nodes []int32, sort placeSort) {
 	g := s.grid
 	if where == placeGateway {
 		for i := range g.Gateways {
 			nodes = append(nodes, int32(i))
 		}
-		return nodes, true
+		return nodes, placeOfGateway
 	}
 	for i, gw := range g.Gateways {
 		if string(gw.ID) == where {
-			return []int32{int32(i)}, true
+			return []int32{int32(i)}, placeOfGateway
 		}
+	}
+	if units, sort := g.modbusPlaces(where); len(units) > 0 {
+		return units, sort
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		match := n.ID == where || n.Kind == where
 		if n.Kind == NodeSwitch && (where == placeLateral || where == placeRecloser) {
-			trunk := slices.ContainsFunc(g.children[i], func(c int32) bool { return g.Nodes[c].Kind != NodeTransformer })
-			match = trunk == (where == placeRecloser)
+			match = g.trunk(int32(i)) == (where == placeRecloser)
 		}
 		if match && (below == None || int32(i) != below && g.Upstream(below, int32(i))) && g.supplies(int32(i)) {
 			nodes = append(nodes, int32(i))
 		}
 	}
-	return nodes, false
+	return nodes, placeNode
 }
 
 // supplies tells whether there is any usage point below.
@@ -97,22 +124,28 @@ func (g *Grid) supplies(node int32) bool {
 
 // strike begins an incident at one or more places.
 func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
-	all, gateway := s.places(in.Where, None)
-	if gateway != (in.Fault == FaultGatewayLost) {
+	all, sort := s.places(in.Where, None)
+	if !in.Fault.strikes(sort) {
 		return fmt.Errorf("fault %s cannot strike %q", in.Fault, in.Where)
 	}
 	d := draw(key)
 	for range in.Spread {
 		free := all
 		if len(all) > 1 { // drawn: not where something is out already, so that faults can be told apart
-			free = slices.DeleteFunc(slices.Clone(all), func(n int32) bool { return s.struck(n, gateway) })
+			free = slices.DeleteFunc(slices.Clone(all), func(n int32) bool { return s.struck(n, sort, in.Fault) })
 		}
 		if len(free) == 0 {
 			return nil
 		}
 		place := free[d.below(len(free))]
-		if gateway {
+		switch sort {
+		case placeOfGateway:
 			s.loseGateway(place, in.For, d.next(), now)
+			continue
+		case placeUnit, placePort:
+			if err := s.strikeModbus(in, place, sort, d.next(), now); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := s.begin(in, place, d.next(), now); err != nil {
@@ -122,11 +155,17 @@ func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
 	return nil
 }
 
-// struck tells whether a fault lasts at, above or below the node, or at the gateway.
-func (s *Simulation) struck(place int32, gateway bool) bool {
+// struck tells whether a fault lasts at, above or below the node, at the gateway, or the same one at the unit
+// or port.
+func (s *Simulation) struck(place int32, sort placeSort, kind FaultKind) bool {
 	return slices.ContainsFunc(s.faults, func(f *fault) bool {
-		if gateway {
+		switch sort {
+		case placeOfGateway:
 			return f.Kind == FaultGatewayLost && f.Where == string(s.grid.Gateways[place].ID)
+		case placeUnit:
+			return f.Kind == kind && f.Where == string(s.grid.Units[place].ID)
+		case placePort:
+			return f.Kind == kind && f.Where == s.grid.Ports[place].Address
 		}
 		return f.node != None && (s.grid.Upstream(f.node, place) || s.grid.Upstream(place, f.node))
 	})
@@ -148,6 +187,11 @@ func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) 
 			if f.lost, err = parsePhases(in.Phase); err != nil {
 				return err
 			}
+		}
+	}
+	if in.Fault != FaultPhaseLost {
+		if err := s.notePassage(f, now); err != nil {
+			return err
 		}
 	}
 	s.faults = append(s.faults, f)
@@ -188,6 +232,7 @@ func (s *Simulation) heal(f *fault, where string, key uint64, now time.Time) err
 		return nil // this place has no such part
 	}
 	node := parts[key%uint64(len(parts))]
+	s.tie(node, 1, now)
 	f.healed = append(f.healed, node)
 	return s.resupply(node, f.ID, now)
 }
@@ -199,6 +244,10 @@ func (s *Simulation) end(f *fault, now time.Time) error {
 	if err := s.truth.Damaged(f.Damage); err != nil {
 		return err
 	}
+	for _, node := range f.healed {
+		s.tie(node, -1, now)
+	}
+	s.forgetPassage(f, now)
 	return s.resupply(f.node, f.ID, now)
 }
 
@@ -215,8 +264,11 @@ func (s *Simulation) lost(node int32) headend.Phases {
 
 // resupply works out anew who has supply below the node.
 func (s *Simulation) resupply(node int32, cause string, now time.Time) error {
+	lost := s.lost(node)
+	if err := s.noteSupply(node, lost, now); err != nil {
+		return err
+	}
 	if s.grid.points[node][1] > s.grid.points[node][0] {
-		lost := s.lost(node)
 		for p := s.grid.points[node][0]; p < s.grid.points[node][1]; p++ {
 			if err := s.meters[p].supply(s, p, lost, cause, now); err != nil {
 				return err
@@ -225,7 +277,7 @@ func (s *Simulation) resupply(node int32, cause string, now time.Time) error {
 	}
 	for i := range s.gateways {
 		if s.grid.Gateways[i].Node == node {
-			s.gateways[i].supply(s, int32(i), s.lost(node) != allPhases, now)
+			s.gateways[i].supply(s, int32(i), lost != allPhases, now)
 		}
 	}
 	for _, child := range s.grid.children[node] {

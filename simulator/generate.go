@@ -21,6 +21,7 @@ type GridSpec struct {
 	ThreePhase            float64   // share of customers supplied with three phases; 0.05. Negative: none
 	Climate               Climate   // Vietnam
 	From                  time.Time // since when all of it is valid; 2020-01-01 in Vietnam
+	Modbus                ModbusSpec
 }
 
 // Saigon is the zone of Vietnam: UTC+7 the whole year.
@@ -96,7 +97,10 @@ func Generate(spec GridSpec, seed uint64) (*Grid, error) {
 		from, to := feeders*s/substations, feeders*(s+1)/substations
 		g.substation(s, substations, from, to, feeders, transformers)
 	}
-	return g.grid, g.grid.index()
+	if err := g.grid.index(); err != nil {
+		return nil, err
+	}
+	return g.grid, g.grid.AddModbus(spec.Modbus, seed)
 }
 
 // organisations makes the corporation, one company and as many districts as the substations need.

@@ -10,7 +10,8 @@ import (
 // Grid is a distribution grid: who supplies whom through what, and which hardware measures it.
 //
 // Trees are slices in which a parent stands before its children and is named by its index, so a walk
-// from the front meets every parent first. A Grid is read-only once it is made.
+// from the front meets every parent first. A Grid is read-only once it is made; only AddModbus and ListenModbus
+// change it, before a Simulation plays on it.
 type Grid struct {
 	Climate       Climate
 	From          time.Time // since when all of it is valid, UTC
@@ -18,6 +19,8 @@ type Grid struct {
 	Nodes         []Node
 	Gateways      []Gateway
 	Points        []Point // those of one node stand together
+	Units         []Unit  // devices that speak Modbus
+	Ports         []ModbusPort
 
 	children [][]int32  // of each node
 	points   [][2]int32 // of each node: the range in Points

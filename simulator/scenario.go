@@ -31,6 +31,7 @@ type Scenario struct {
 	Channel  Channel    `yaml:"channel"`
 	Gasp     Gasp       `yaml:"gasp"`
 	Clocks   Clocks     `yaml:"clocks"`
+	Modbus   Modbusses  `yaml:"modbus"`
 	Timeline []Incident `yaml:"timeline"`
 }
 
@@ -74,6 +75,17 @@ type Clocks struct {
 	Wrong    float64 `yaml:"wrong"`     // share of meters off by an hour or days
 }
 
+// Modbusses is which devices speak Modbus and how they behave; see ModbusSpec for the first five.
+type Modbusses struct {
+	Listen       string  `yaml:"listen"`
+	Framing      string  `yaml:"framing"`
+	Reclosers    float64 `yaml:"reclosers"`
+	Indicators   float64 `yaml:"indicators"`
+	Transformers float64 `yaml:"transformers"`
+	Backup       Span    `yaml:"backup"` // how long a relay or indicator lives on its battery; 2h..6h where empty
+	Mute         bool    `yaml:"mute"`   // a port says nothing for a unit that does not answer, instead of exception 0x0B
+}
+
 // Incident is one line of the timeline. Exactly one of At and Every is given.
 type Incident struct {
 	At     *Span      `yaml:"at"`     // after the start
@@ -87,6 +99,9 @@ type Incident struct {
 	Gap    Span       `yaml:"gap"`    // between them; 15s where empty
 	Steps  []Recovery `yaml:"steps"`  // of outage: parts that come back before the rest
 	Spread int        `yaml:"places"` // how many places at once; 1 where 0
+	Delay  Span       `yaml:"delay"`  // of late_reply; 3s where empty
+	Code   int        `yaml:"code"`   // of exception; 11 (0x0B) where 0
+	Share  float64    `yaml:"share"`  // of what goes over the wire: how many of the replies, 0 to 1; all where 0
 }
 
 // Recovery is a part of an outage that comes back early.
@@ -185,6 +200,7 @@ func (s *Scenario) complete() {
 	s.Gasp.Every = s.Gasp.Every.or(3*time.Minute, 3*time.Minute)
 	s.Gasp.Boot = s.Gasp.Boot.or(5*time.Second, 25*time.Second)
 	s.Gasp.Backup = s.Gasp.Backup.or(10*time.Minute, 10*time.Minute)
+	s.Modbus.Backup = s.Modbus.Backup.or(2*time.Hour, 6*time.Hour)
 	if s.Gasp.Delivery == 0 {
 		s.Gasp.Delivery = 0.7
 	}
@@ -192,6 +208,10 @@ func (s *Scenario) complete() {
 		in := &s.Timeline[i]
 		in.Shots, in.Spread = max(in.Shots, 1), max(in.Spread, 1)
 		in.Gap = in.Gap.or(15*time.Second, 15*time.Second)
+		in.Delay = in.Delay.or(lateReply, lateReply)
+		if in.Code == 0 {
+			in.Code = int(ExceptionNoResponse)
+		}
 	}
 }
 
@@ -252,7 +272,9 @@ func (s *Scenario) Spec() (GridSpec, error) {
 	f := s.Grid
 	return GridSpec{UsagePoints: f.UsagePoints, PointsPerTransformer: f.PointsPerTransformer, TransformersPerFeeder: f.TransformersPerFeeder,
 		FeedersPerSubstation: f.FeedersPerSubstation, TransformersPerDCU: f.TransformersPerDCU, Direct: f.Direct, Unmetered: f.Unmetered,
-		Solar: f.Solar, Trade: f.Trade, ThreePhase: f.ThreePhase, Climate: climate}, err
+		Solar: f.Solar, Trade: f.Trade, ThreePhase: f.ThreePhase, Climate: climate,
+		Modbus: ModbusSpec{Listen: s.Modbus.Listen, Framing: s.Modbus.Framing, Reclosers: s.Modbus.Reclosers, Indicators: s.Modbus.Indicators,
+			Transformers: s.Modbus.Transformers}}, err
 }
 
 func (in *Incident) check() error {
@@ -265,6 +287,10 @@ func (in *Incident) check() error {
 		return errors.New("what comes again and again must end: for is missing")
 	case in.Where == "":
 		return errors.New("where is missing")
+	case in.Code < 1 || in.Code > 255:
+		return fmt.Errorf("code is %d, exceptions are 1 to 255", in.Code)
+	case in.Share < 0 || in.Share > 1:
+		return fmt.Errorf("share is %v, it is 0 to 1", in.Share)
 	case len(in.Steps) > 0 && in.Fault != FaultOutage:
 		return fmt.Errorf("steps belong to an outage, not to %s", in.Fault)
 	}

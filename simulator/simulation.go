@@ -60,6 +60,13 @@ type Simulation struct {
 	faultCount int
 	counts     Counts
 	buffer     []byte
+
+	began        time.Time // of Run by the real clock; zero while it does not run
+	units        []modbusUnit
+	unitsAt      map[int32][]int32 // by node
+	nodes        []nodeSupply      // nil without units, as is flows
+	flows        []flow
+	supplyChange uint32 // counts changes of supply
 }
 
 // Counts is what a simulation has done so far.
@@ -110,10 +117,16 @@ func New(grid *Grid, scenario Scenario, face Face, options Options) (*Simulation
 		s.counts.Meters += len(x.points)
 	}
 	s.counts.Points = len(grid.Points)
+	s.makeUnits()
 	for i := range s.scenario.Timeline {
 		in := &s.scenario.Timeline[i]
-		if places, gateway := s.places(in.Where, None); len(places) == 0 || gateway != (in.Fault == FaultGatewayLost) {
+		if len(grid.Units) == 0 && in.Fault.strikes(placeUnit) {
+			continue // the scenario is played without Modbus
+		}
+		if places, sort := s.places(in.Where, None); len(places) == 0 || !in.Fault.strikes(sort) {
 			return nil, fmt.Errorf("timeline entry %d: the grid has no %q that %s can strike", i+1, in.Where, in.Fault)
+		} else if err := s.canShow(in.Fault, places, sort); err != nil {
+			return nil, fmt.Errorf("timeline entry %d: %w", i+1, err)
 		}
 		if err := s.plan(in, i); err != nil {
 			return nil, err
@@ -161,6 +174,9 @@ func (s *Simulation) Start() time.Time { return s.start }
 func (s *Simulation) Run(ctx context.Context) error {
 	s.ctx = ctx
 	begin := time.Now()
+	s.mu.Lock()
+	s.began = begin
+	s.mu.Unlock()
 	end := time.Time{}
 	if length := s.scenario.Length.From; length > 0 {
 		end = s.start.Add(length)
@@ -205,6 +221,7 @@ func (s *Simulation) wait(ctx context.Context, begin, at time.Time) error {
 func (s *Simulation) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.now, s.began = s.clock(), time.Time{}
 	for i := range s.meters {
 		if m := &s.meters[i]; m.missing != 0 {
 			err := s.truth.Interrupted(Interruption{UsagePoint: s.grid.Points[i].ID, Start: m.lostAt, Lost: m.missing, Fault: m.cause})

@@ -27,7 +27,7 @@ type commands struct {
 func main() {
 	var c commands
 	parsed := kong.Parse(&c, kong.Name("simulator"), kong.ShortUsageOnError(), kong.Vars{"scenarios": strings.Join(simulator.ScenarioNames(), ", ")},
-		kong.Description("Plays a distribution grid: meters and gateways over MQTT, faults, load."))
+		kong.Description("Plays a distribution grid: meters and gateways over MQTT, feeder devices over Modbus, faults, load."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once

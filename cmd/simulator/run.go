@@ -22,6 +22,7 @@ type runCommand struct {
 	Speed    float64       `help:"Simulated seconds in a second, instead of the scenario's. Never ahead of the real clock."`
 	Start    string        `help:"RFC 3339, or before now as in -6h, instead of the scenario's."`
 	Length   time.Duration `help:"Stop after so much simulated time."`
+	Modbus   string        `placeholder:"LISTEN" help:"Address of the first Modbus port, host:port, instead of the scenario's or the grid's; off: none."`
 	Truth    string        `type:"path" help:"Write what is true to this file, NDJSON."`
 	WriteCSV string        `name:"write-grid" type:"path" help:"Also write the grid's CSV files into this folder before starting."`
 	Verbose  bool          `short:"v" help:"Log every connection that fails."`
@@ -39,13 +40,20 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	}
 	var grid *simulator.Grid
 	if c.Grid != "" {
-		grid, err = simulator.Load(c.Grid, spec)
+		if grid, err = simulator.Load(c.Grid, spec); err == nil && c.Modbus != "" {
+			err = grid.AddModbus(spec.Modbus, scenario.Seed)
+		}
 	} else {
 		grid, err = simulator.Generate(spec, scenario.Seed)
 	}
 	if err != nil {
 		return err
 	}
+	ports, err := simulator.ListenModbus(grid)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ports.Close()) }()
 	if c.WriteCSV != "" {
 		if err := grid.WriteCSV(c.WriteCSV); err != nil {
 			return err
@@ -64,7 +72,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		defer func() { err = errors.Join(err, truth.Flush(), file.Close()) }()
 		options.Truth = truth
 	}
-	return c.play(ctx, grid, scenario, options)
+	return c.play(ctx, grid, scenario, ports, options)
 }
 
 // scenario is the named one with the flags over it.
@@ -82,6 +90,13 @@ func (c *runCommand) scenario() (simulator.Scenario, error) {
 	if c.Start != "" {
 		s.Start = c.Start
 	}
+	switch c.Modbus {
+	case "":
+	case "off":
+		s.Modbus.Listen = ""
+	default:
+		s.Modbus.Listen = c.Modbus
+	}
 	if c.Length > 0 {
 		s.Length = simulator.Span{From: c.Length, To: c.Length}
 	}
@@ -92,7 +107,7 @@ func (c *runCommand) scenario() (simulator.Scenario, error) {
 type late struct{ simulator.Face }
 
 // play runs the face and the simulation until the end of the scenario or of ctx.
-func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario simulator.Scenario, options simulator.Options) error {
+func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario simulator.Scenario, ports *simulator.ModbusPorts, options simulator.Options) error {
 	face := new(late)
 	simulation, err := simulator.New(grid, scenario, face, options)
 	if err != nil {
@@ -104,14 +119,22 @@ func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario si
 	}
 	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: c.Broker, Log: log}, simulation.Accounts())
 	face.Face = mqtt
+	modbus, err := simulator.NewModbus(simulator.ModbusConfig{Ports: ports, Log: log}, simulation)
+	if err != nil {
+		return err
+	}
 	connections, hangUp := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the last messages
 	defer hangUp()
 	var group sync.WaitGroup
-	var faceErr error
+	var faceErr, modbusErr error
 	group.Go(func() { faceErr = mqtt.Run(connections) })
+	group.Go(func() { modbusErr = modbus.Run(connections) })
 	fmt.Printf("%s: %s\n%d usage points, %d connections to %s. Ctrl-C stops.\n", scenario.Name, scenario.About, len(grid.Points),
 		len(simulation.Accounts()), c.Broker)
-	line := newStatus(time.Second, func() string { return runStatus(simulation, mqtt) })
+	if n := len(grid.Units); n > 0 {
+		fmt.Printf("%d Modbus units, %s to %s\n", n, grid.UnitAddress(0), grid.UnitAddress(n-1))
+	}
+	line := newStatus(time.Second, func() string { return runStatus(simulation, mqtt, modbus) })
 	err = simulation.Run(ctx)
 	line.stop()
 	rest, cancel := context.WithTimeout(connections, 5*time.Second)
@@ -121,11 +144,11 @@ func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario si
 	}
 	hangUp()
 	group.Wait()
-	fmt.Println(runStatus(simulation, mqtt))
-	return errors.Join(err, faceErr)
+	fmt.Println(runStatus(simulation, mqtt, modbus))
+	return errors.Join(err, faceErr, modbusErr)
 }
 
-func runStatus(simulation *simulator.Simulation, mqtt *simulator.MQTT) string {
+func runStatus(simulation *simulator.Simulation, mqtt *simulator.MQTT, modbus *simulator.Modbus) string {
 	now, counts, broken := simulation.Status()
 	m := mqtt.Counts()
 	parts := []string{
@@ -133,6 +156,9 @@ func runStatus(simulation *simulator.Simulation, mqtt *simulator.MQTT) string {
 		fmt.Sprintf("%d of %d customers supplied", counts.Points-counts.Off, counts.Points),
 		fmt.Sprintf("%d readings, %d events", counts.Readings, counts.Events),
 		fmt.Sprintf("%d messages acknowledged, %d waiting", m.Acknowledged, m.Waiting),
+	}
+	if polls := modbus.Counts(); polls.Requests > 0 {
+		parts = append(parts, fmt.Sprintf("%d Modbus polls", polls.Requests))
 	}
 	if m.Dropped > 0 {
 		parts = append(parts, fmt.Sprintf("%d dropped", m.Dropped))
