@@ -34,6 +34,7 @@ var foreignDocs = map[string]string{
 	"broker.batch_bytes":          "most bytes handed on together",
 	"broker.batch_delay":          "how long a batch may wait for company",
 	"broker.accepts":              "batches being stored at once",
+	"broker.connections_a_device": "connections of one device at once; further ones are refused",
 	"broker.sessions_a_device":    "persistent sessions of one device",
 	"broker.subscriptions":        "subscriptions of one device",
 	"broker.foreign_topics":       "publishes to foreign topics before the connection is closed",

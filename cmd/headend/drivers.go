@@ -40,12 +40,13 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 				return nil, fmt.Errorf("broker.publish[%d]: %w", i, err)
 			}
 		}
-		b, err := broker.New(c.Broker.Config, router, &deviceAccess{store: store, publish: c.Broker.Publish},
+		access := &deviceAccess{store: store, publish: c.Broker.Publish}
+		b, err := broker.New(c.Broker.Config, router, access,
 			broker.WithLogger(log.With("part", "broker")), broker.WithRegisterer(metrics))
 		if err != nil {
 			return nil, err
 		}
-		d.named = append(d.named, namedDriver{"broker", b, startedOr(b.Started(), "the embedded broker does not listen yet")})
+		d.named = append(d.named, namedDriver{"broker", &guarded{broker: b, access: access}, startedOr(b.Started(), "the embedded broker does not listen yet")})
 	}
 	for _, m := range c.MQTT {
 		config := m.Config
@@ -89,6 +90,29 @@ func (d *drivers) stages(sink protocols.Sink) []stage {
 	return stages
 }
 
+// guarded is the embedded broker with an eye on the registry: a device whose right has ended or changed
+// since it logged in is disconnected.
+type guarded struct {
+	broker *broker.Broker
+	access *deviceAccess
+}
+
+// Run serves until ctx ends.
+func (g *guarded) Run(ctx context.Context, sink protocols.Sink) error {
+	changed, cancel := g.access.store.Changed()
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- g.broker.Run(ctx, sink) }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-changed:
+			g.broker.Recheck(g.access.allows)
+		}
+	}
+}
+
 // deviceAccess lets devices of the registry into the broker.
 type deviceAccess struct {
 	store   *timeseries.Store
@@ -123,4 +147,10 @@ func (a *deviceAccess) standing(id *headend.DeviceID, login broker.Login) (heade
 		return standing, fmt.Errorf("%s: %w", *id, broker.ErrDenied)
 	}
 	return standing, err
+}
+
+// allows tells whether a device that logged in, as a gateway or not, may go on as it is.
+func (a *deviceAccess) allows(id headend.DeviceID, gateway bool) bool {
+	standing, known := a.store.Standing(id)
+	return known && standing.State != headend.DeviceRetired && (standing.Kind == headend.KindGateway) == gateway
 }

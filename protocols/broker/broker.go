@@ -39,6 +39,7 @@ type Broker struct {
 	logins    *semaphore.Weighted // calls of Authenticate
 	failures  failures
 	sessions  sessions
+	present   presence
 	delayed   delayedWills
 
 	open     atomic.Int64   // connections

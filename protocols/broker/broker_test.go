@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -754,6 +755,106 @@ func TestMaxConnections(t *testing.T) {
 	if n := value(t, b.metrics.refused.WithLabelValues("too_many")); n != 1 {
 		t.Errorf("%v connections counted as too many", n)
 	}
+}
+
+func TestConnectionsOfADeviceAreBounded(t *testing.T) {
+	b := begin(t, Config{ConnectionsADevice: 2}, anybody{}, &drivertest.Decoder{})
+	login := func(user, id string, v5 bool, want byte) *client {
+		t.Helper()
+		cl := dial(t, b.Addr())
+		if code := cl.connect(hello{id: id, user: user, password: "secret", v5: v5}); code != want {
+			t.Fatalf("%s of %s: CONNACK %#x, want %#x", id, user, code, want)
+		}
+		return cl
+	}
+	first, second := login("m1", "a", false, 0), login("m1", "b", false, 0)
+	login("m1", "c", false, 3).closed() // come again
+	login("m1", "c", true, 0x97).closed()
+	login("m2", "c", false, 0).ping() // the others have theirs
+	if n := value(t, b.metrics.refused.WithLabelValues("too_many_of_device")); n != 2 {
+		t.Errorf("%v connections counted as too many of one device, want 2", n)
+	}
+	again := login("m1", "a", false, 0) // whoever comes back needs no second place
+	first.closed()
+	again.ping()
+	second.ping()
+	second.nc.Close()
+	waitFor(t, "the place of a connection that ended", func() bool { return len(b.present.connections("m1")) == 1 }, func() {})
+	login("m1", "c", false, 0).ping()
+	b.stop()
+	if len(b.present.of) != 0 {
+		t.Errorf("%d devices are present after the stop", len(b.present.of))
+	}
+}
+
+func TestRecheck(t *testing.T) {
+	identities := passwords{"m1": {Device: "m1"}, "m2": {Device: "m2"}, "gw": {Device: "gw", Gateway: true}}
+	b := begin(t, Config{}, identities, &drivertest.Decoder{})
+	clients := map[string]*client{}
+	for _, user := range []string{"m1", "m2", "gw"} {
+		clients[user] = dial(t, b.Addr())
+		if code := clients[user].connect(hello{id: "x", user: user, password: "secret", willTopic: drivertest.Topic(headend.DeviceID(user)), will: "n=99"}); code != 0 {
+			t.Fatalf("%s: CONNACK %d", user, code)
+		}
+	}
+	if n := b.Recheck(func(headend.DeviceID, bool) bool { return true }); n != 0 {
+		t.Errorf("%d connections closed though all are allowed", n)
+	}
+	if n := b.Recheck(func(d headend.DeviceID, gateway bool) bool { return d != "m1" && !gateway }); n != 2 {
+		t.Errorf("%d connections closed, want those of m1 and gw", n)
+	}
+	clients["m1"].closed()
+	clients["gw"].closed()
+	clients["m2"].write(publishPacket(drivertest.Topic("m2"), drivertest.Payload(1), 1, 1))
+	clients["m2"].ack(4, 1)
+	if n := value(t, b.metrics.disconnected.WithLabelValues("revoked")); n != 2 {
+		t.Errorf("%v connections counted as revoked, want 2", n)
+	}
+	b.stop()
+	if b.sink.Count("m1")+b.sink.Count("gw") != 0 {
+		t.Error("the will of a device without rights was stored")
+	}
+}
+
+// A right that ends between the look at it and the end of the login is noticed.
+func TestRecheckDuringALogin(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan Identity)
+	b := begin(t, Config{}, accessFunc(func(Login) (Identity, error) {
+		asked <- struct{}{}
+		id := <-answer
+		if id.Device == "" {
+			return id, ErrDenied
+		}
+		return id, nil
+	}), &drivertest.Decoder{})
+	for _, c := range []struct {
+		name    string
+		answers []Identity // a Recheck after each question but the last
+		want    byte
+	}{
+		{"allowed still", []Identity{{Device: "m1"}, {Device: "m1"}}, 0},
+		{"denied since", []Identity{{Device: "m1"}, {}}, 5},
+	} {
+		cl := dial(t, b.Addr())
+		cl.write(hello{id: "x", user: "m1", password: "secret"}.packet())
+		for i, id := range c.answers {
+			<-asked
+			if i < len(c.answers)-1 {
+				b.Recheck(func(headend.DeviceID, bool) bool { return true })
+			}
+			answer <- id
+		}
+		if p := cl.read(); p.kind() != 2 || p.body[1] != c.want {
+			t.Errorf("%s: % x, want CONNACK %d", c.name, p.body, c.want)
+		}
+	}
+}
+
+// connections lists those a device has.
+func (p *presence) connections(device headend.DeviceID) []*conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.of[device])
 }
 
 // replier asks for a reply to each message.

@@ -16,22 +16,23 @@ type Config struct {
 	Insecure bool   `koanf:"insecure"` // allows Listen on an address that others reach: passwords and reads in the clear
 	TLS      TLS    `koanf:"tls"`
 
-	MaxConnections  int           `koanf:"max_connections"`   // at once; 100,000
-	ConnectRate     int           `koanf:"connect_rate"`      // new connections a second, others wait in the listen queue; 2,000
-	ConnectTimeout  time.Duration `koanf:"connect_timeout"`   // from TCP accept to CONNECT, and for one packet to arrive whole; 20 s
-	WriteTimeout    time.Duration `koanf:"write_timeout"`     // how long a client may refuse to read before it is cut off; 10 s
-	StopTimeout     time.Duration `koanf:"stop_timeout"`      // how long the last Accepts may take once Run's context ended; 20 s
-	SessionExpiry   time.Duration `koanf:"session_expiry"`    // how long a persistent session outlives its connection; 24 h
-	MaxPacketBytes  int           `koanf:"max_packet_bytes"`  // 256 KiB
-	MaxBufferBytes  int           `koanf:"max_buffer_bytes"`  // read buffers beyond the first 2 KiB of each connection, in all; 64 MiB
-	InFlight        int           `koanf:"in_flight"`         // messages of one client not yet acknowledged; 1,024
-	BatchMessages   int           `koanf:"batch_messages"`    // most messages in one Accept; 4,096
-	BatchBytes      int           `koanf:"batch_bytes"`       // most payload bytes in one Accept, plus one read; 4 MiB
-	BatchDelay      time.Duration `koanf:"batch_delay"`       // how long a batch may wait for company; 2 ms
-	Accepts         int           `koanf:"accepts"`           // calls of Accept in flight; 3
-	SessionsADevice int           `koanf:"sessions_a_device"` // persistent sessions of one device; further ones are clean; 4
-	Subscriptions   int           `koanf:"subscriptions"`     // of one client; 32
-	ForeignTopics   int           `koanf:"foreign_topics"`    // publishes to foreign topics before the connection is closed; 1
+	MaxConnections     int           `koanf:"max_connections"`      // at once; 100,000
+	ConnectRate        int           `koanf:"connect_rate"`         // new connections a second, others wait in the listen queue; 2,000
+	ConnectTimeout     time.Duration `koanf:"connect_timeout"`      // from TCP accept to CONNECT, and for one packet to arrive whole; 20 s
+	WriteTimeout       time.Duration `koanf:"write_timeout"`        // how long a client may refuse to read before it is cut off; 10 s
+	StopTimeout        time.Duration `koanf:"stop_timeout"`         // how long the last Accepts may take once Run's context ended; 20 s
+	SessionExpiry      time.Duration `koanf:"session_expiry"`       // how long a persistent session outlives its connection; 24 h
+	MaxPacketBytes     int           `koanf:"max_packet_bytes"`     // 256 KiB
+	MaxBufferBytes     int           `koanf:"max_buffer_bytes"`     // read buffers beyond the first 2 KiB of each connection, in all; 64 MiB
+	InFlight           int           `koanf:"in_flight"`            // messages of one client not yet acknowledged; 1,024
+	BatchMessages      int           `koanf:"batch_messages"`       // most messages in one Accept; 4,096
+	BatchBytes         int           `koanf:"batch_bytes"`          // most payload bytes in one Accept, plus one read; 4 MiB
+	BatchDelay         time.Duration `koanf:"batch_delay"`          // how long a batch may wait for company; 2 ms
+	Accepts            int           `koanf:"accepts"`              // calls of Accept in flight; 3
+	ConnectionsADevice int           `koanf:"connections_a_device"` // at once; further ones are refused; 16
+	SessionsADevice    int           `koanf:"sessions_a_device"`    // persistent sessions of one device; further ones are clean; 4
+	Subscriptions      int           `koanf:"subscriptions"`        // of one client; 32
+	ForeignTopics      int           `koanf:"foreign_topics"`       // publishes to foreign topics before the connection is closed; 1
 }
 
 // TLS is the listener with TLS. Certificates are read once, by New.
@@ -67,6 +68,7 @@ func (c Config) withDefaults() Config {
 	number(&c.BatchBytes, 4<<20)
 	length(&c.BatchDelay, 2*time.Millisecond)
 	number(&c.Accepts, 3)
+	number(&c.ConnectionsADevice, 16)
 	number(&c.SessionsADevice, 4)
 	number(&c.Subscriptions, 32)
 	number(&c.ForeignTopics, 1)

@@ -35,27 +35,53 @@ var errRefused = errors.New("connection refused")
 func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 	c := cl.Net.Conn.(*conn)
 	c.v5 = cl.Properties.ProtocolVersion == 5
-	rights, reason := h.b.login(c, pk)
-	if reason == "" && pk.Connect.WillFlag && rights.mayPublish(pk.Connect.WillTopic) == grantNone {
-		reason = "foreign_will"
+	reason := h.b.admit(c, cl, pk)
+	if reason == "" {
+		c.keepAlive = time.Duration(pk.Connect.Keepalive) * time.Second
+		return nil
 	}
-	if reason != "" {
-		h.b.metrics.refused.WithLabelValues(reason).Inc()
-		code := packets.ErrBadUsernameOrPassword // 5, not authorised, in MQTT 3
-		if reason == "unavailable" {
-			code = packets.ErrServerUnavailable
-		}
-		if err := h.b.server.SendConnack(cl, code, false, nil); err != nil {
-			return err
-		}
-		return errRefused
+	h.b.metrics.refused.WithLabelValues(reason).Inc()
+	code := packets.ErrBadUsernameOrPassword // 5, not authorised, in MQTT 3
+	switch {
+	case reason == "too_many_of_device" && c.v5:
+		code = packets.ErrQuotaExceeded
+	case reason == "unavailable", reason == "too_many_of_device":
+		code = packets.ErrServerUnavailable
 	}
-	c.keepAlive = time.Duration(pk.Connect.Keepalive) * time.Second
-	c.rights = rights
-	// A client id is unique only among the clients of one device: none can take over another's session.
-	cl.ID = string(rights.device) + "|" + cl.ID
-	c.session = cl.ID
-	return nil
+	if err := h.b.server.SendConnack(cl, code, false, nil); err != nil {
+		return err
+	}
+	return errRefused
+}
+
+// loginTries bounds how often rights that change while they are asked for are asked for again.
+const loginTries = 3
+
+// admit gives a connection its rights, its session and a place among those of its device, or returns the
+// reason why it is refused.
+func (b *Broker) admit(c *conn, cl *mqtt.Client, pk packets.Packet) string {
+	for range loginTries {
+		asked := b.present.now()
+		rights, reason := b.login(c, pk)
+		if reason == "" && pk.Connect.WillFlag && rights.mayPublish(pk.Connect.WillTopic) == grantNone {
+			reason = "foreign_will"
+		}
+		if reason != "" {
+			return reason
+		}
+		// A client id is unique only among the clients of one device: none can take over another's session.
+		c.rights, c.session = rights, string(rights.device)+"|"+cl.ID
+		err := b.present.claim(c, asked, b.config.ConnectionsADevice)
+		if err == nil {
+			cl.ID = c.session
+			return ""
+		}
+		c.rights, c.session = nil, ""
+		if errors.Is(err, errCrowded) {
+			return "too_many_of_device"
+		}
+	}
+	return "unavailable"
 }
 
 // login returns the rights of whoever connects, or the reason why it is refused.

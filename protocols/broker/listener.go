@@ -109,6 +109,7 @@ func (l *listener) serve(nc net.Conn) {
 		return
 	}
 	defer b.leave(c)
+	defer b.present.release(c)
 	defer c.release()
 	defer c.shut()
 	defer func() { // mochi parses what strangers send
