@@ -39,7 +39,7 @@ func (c *demoCommand) Run(p *program) error {
 
 // simulation writes the district's registry, imports it as an operator would, and returns the stage that
 // plays the devices.
-func (c *demoCommand) simulation(p *program, config Config, store *timeseries.Store, metrics *prometheus.Registry) ([]stage, error) {
+func (c *demoCommand) simulation(p *program, config Config, store *timeseries.Store, metrics *prometheus.Registry, ready func() error) ([]stage, error) {
 	if !config.Broker.Enabled || config.Broker.Listen == "" {
 		return nil, errors.New("the simulated district talks to the embedded broker: set broker.enabled and broker.listen")
 	}
@@ -62,7 +62,7 @@ func (c *demoCommand) simulation(p *program, config Config, store *timeseries.St
 	if err := importDistrict(p, store, dir); err != nil {
 		return nil, fmt.Errorf("import the simulated district: %w", err)
 	}
-	play := &district{scenario: scenario, grid: grid, config: config, metrics: metrics, every: c.Every, program: p}
+	play := &district{scenario: scenario, grid: grid, config: config, metrics: metrics, ready: ready, every: c.Every, program: p}
 	return []stage{{"simulated district", play.run}}, nil
 }
 
@@ -82,6 +82,7 @@ type district struct {
 	grid     *simulator.Grid
 	config   Config
 	metrics  *prometheus.Registry
+	ready    func() error // nil, or since when and why nothing is stored
 	every    time.Duration
 	program  *program
 }
@@ -157,18 +158,23 @@ func (d *district) greet() error {
 func (d *district) say(ctx context.Context, simulation *simulator.Simulation) error {
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
+	flow := flow{changed: time.Now()}
 	for {
+		var now time.Time
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now = <-tick.C:
 		}
 		stored, quarantined, err := d.counted()
 		if err != nil {
 			return err
 		}
 		_, counts, broken := simulation.Status()
-		line := fmt.Sprintf("%s  %d of %d customers supplied · %.0f readings stored", time.Now().In(simulator.Saigon).Format("15:04:05"), counts.Points-counts.Off, counts.Points, stored)
+		line := fmt.Sprintf("%s  %d of %d customers supplied · %.0f readings stored", now.In(simulator.Saigon).Format("15:04:05"), counts.Points-counts.Off, counts.Points, stored)
+		if still := flow.standstill(now, stored, d.every, d.ready()); still != "" {
+			line += " · " + still
+		}
 		if quarantined > 0 {
 			line += fmt.Sprintf(" · %.0f messages in quarantine", quarantined)
 		}
@@ -179,6 +185,27 @@ func (d *district) say(ctx context.Context, simulation *simulator.Simulation) er
 			return err
 		}
 	}
+}
+
+// flow watches whether readings go on being stored.
+type flow struct {
+	stored  float64
+	changed time.Time // when stored was last seen to grow
+}
+
+// standstill says, in a line, that nothing is stored any more; "" while readings flow. Two intervals
+// without one are a standstill, and so is a database that takes none.
+func (f *flow) standstill(now time.Time, stored float64, every time.Duration, ready error) string {
+	if stored != f.stored {
+		f.stored, f.changed = stored, now
+	}
+	switch {
+	case ready != nil:
+		return strings.Join(strings.Fields(ready.Error()), " ")
+	case now.Sub(f.changed) >= 2*every:
+		return "nothing has been stored since " + f.changed.In(simulator.Saigon).Format("15:04:05")
+	}
+	return ""
 }
 
 // counted reads the head-end's own counters.

@@ -18,7 +18,7 @@ type serveCommand struct{}
 func (c *serveCommand) Run(p *program) error { return serve(p, nil) }
 
 // devices makes stages that stand before the drivers: simulated devices, where there are any.
-type devices func(p *program, config Config, store *timeseries.Store, metrics *prometheus.Registry) ([]stage, error)
+type devices func(p *program, config Config, store *timeseries.Store, metrics *prometheus.Registry, ready func() error) ([]stage, error)
 
 // serve is the parts list of the head-end. The stages stand in the order of the data; they stop in that
 // order too, so that what a driver has taken in is stored before the store closes.
@@ -54,7 +54,7 @@ func serve(p *program, simulated devices) error {
 
 	var field []stage
 	if simulated != nil {
-		if field, err = simulated(p, config, database.Store, metrics); err != nil {
+		if field, err = simulated(p, config, database.Store, metrics, ingest.Ready); err != nil {
 			return errors.Join(err, database.Close())
 		}
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestAKilledPrivateServerIsStartedAgain kills the first process of the private PostgreSQL below a serving
+// head-end; it must become ready again by itself, and stop without a fault.
+func TestAKilledPrivateServerIsStartedAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "private-") // t.TempDir cannot be walked to by the server's user
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	postgres := filepath.Join(dir, "postgres")
+	p := newProcess(t, "DATABASE_URL=", "LASTGASP_DATABASE_PRIVATE_DIR="+postgres)
+	p.start()
+	p.waitReady(ctx)
+	first := postmaster(t, postgres)
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(ctx, t, "another server runs", func() bool { pid := postmaster(t, postgres); return pid != 0 && pid != first })
+	p.waitReady(ctx)
+	response, err := http.Get("http://" + p.http + "/api/v1/meters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("meters: %d", response.StatusCode)
+	}
+	second := postmaster(t, postgres)
+	p.signal(syscall.SIGTERM)
+	if log := p.logs.String(); !strings.Contains(log, "runs again") || !strings.Contains(log, "ended: <nil>") {
+		t.Errorf("it did not stop well:\n%s", log)
+	}
+	if err := syscall.Kill(second, 0); err == nil {
+		t.Errorf("PostgreSQL (process %d) was left behind", second)
+	}
+}
+
+// postmaster is the first process of the server in dir; 0 while there is none.
+func postmaster(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		return 0 // half written
+	}
+	return pid
+}
