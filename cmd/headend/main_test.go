@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"lastgasp/headend"
+	"lastgasp/headend/ingest"
 	"lastgasp/protocols"
 	"lastgasp/protocols/mqtt"
 	"lastgasp/timeseries/storetest"
@@ -221,41 +223,59 @@ func TestStagesStopInTheOrderOfTheData(t *testing.T) {
 	}
 }
 
-// kept is a sink that keeps what it takes.
+// kept is a store that keeps what it is given.
 type kept struct{ batches []headend.Batch }
 
-func (k *kept) Accept(_ context.Context, batches []headend.Batch) error {
+func (k *kept) Append(_ context.Context, batches []headend.Batch) (headend.Appended, error) {
 	k.batches = append(k.batches, batches...)
-	return nil
+	return headend.Appended{}, nil
 }
+
+func (k *kept) Ready(context.Context) error { return nil }
+
+func (k *kept) Standing(headend.DeviceID) (headend.Standing, bool) { return headend.Standing{}, false }
 
 func TestReplayDecodesAndStoresAgain(t *testing.T) {
 	router, err := mqtt.NewRouter(mqtt.RouterConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink := &kept{}
-	r := &replayer{decoders: map[string]protocols.Decoder{"mqtt": router}, sink: sink}
-	message := headend.Quarantined{Source: headend.Source{Protocol: "mqtt", Address: "ami/v1/M1/reads"}, Raw: []byte(`{"time":"2026-11-21T10:30:00Z","values":{"import_wh":7}}`)}
+	store := &kept{}
+	stage := ingest.New(store, ingest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- stage.Run(ctx) }()
+	r := &replayer{decoders: map[string]protocols.Decoder{"mqtt": router}, sink: stage}
+	message := headend.Quarantined{Source: headend.Source{Protocol: "mqtt", Address: "ami/v1/M1/reads"}, Raw: []byte(`{"time":"2026-11-21T10:30:00Z","values":{"import_wh":7}}`),
+		Received: time.Date(2026, 11, 21, 10, 30, 2, 0, time.UTC), Refusal: headend.Refusal{Reason: headend.ReasonNoCodec}}
 	if refused, err := r.Replay(t.Context(), message); err != nil || len(refused) > 0 {
 		t.Fatalf("%v %v", refused, err)
 	}
-	if len(sink.batches) != 1 || sink.batches[0].Device != "M1" || len(sink.batches[0].Readings) != 1 {
-		t.Errorf("stored %+v", sink.batches)
+	if len(store.batches) != 1 || store.batches[0].Device != "M1" || len(store.batches[0].Readings) != 1 {
+		t.Errorf("stored %+v", store.batches)
 	}
-	for name, change := range map[string]func(*headend.Quarantined){
-		"still cut off":    func(q *headend.Quarantined) { q.Raw = q.Raw[:20] },
-		"unknown topic":    func(q *headend.Quarantined) { q.Source.Address = "else/where" },
-		"unknown protocol": func(q *headend.Quarantined) { q.Source.Protocol = "dlms" },
+	for name, c := range map[string]struct {
+		change func(*headend.Quarantined)
+		reason headend.Reason
+	}{
+		"still cut off":    {func(q *headend.Quarantined) { q.Raw = q.Raw[:20] }, headend.ReasonMalformed},
+		"unknown topic":    {func(q *headend.Quarantined) { q.Source.Address = "else/where" }, headend.ReasonNoCodec},
+		"unknown protocol": {func(q *headend.Quarantined) { q.Source.Protocol = "dlms" }, headend.ReasonNoCodec},
+		"of 1970":          {func(q *headend.Quarantined) { q.Raw = bytes.Replace(q.Raw, []byte("2026"), []byte("1970"), 1) }, headend.ReasonBadTime},
+		"another's topic":  {func(q *headend.Quarantined) { q.Refusal.Reason = headend.ReasonForeignDevice }, headend.ReasonForeignDevice},
 	} {
 		q := message
-		change(&q)
-		if refused, err := r.Replay(t.Context(), q); err != nil || len(refused) != 1 {
-			t.Errorf("%s: %v %v", name, refused, err)
+		c.change(&q)
+		if refused, err := r.Replay(t.Context(), q); err != nil || len(refused) != 1 || refused[0].Reason != c.reason || refused[0].Detail == "" {
+			t.Errorf("%s: %v %v, want %s", name, refused, err, c.reason)
 		}
 	}
-	if len(sink.batches) != 1 {
-		t.Errorf("%d batches were stored", len(sink.batches))
+	if len(store.batches) != 1 {
+		t.Errorf("%d batches were stored", len(store.batches))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
