@@ -32,7 +32,9 @@
 // Identity names. A publish to a foreign topic is set aside in quarantine (ReasonForeignDevice) and
 // then acknowledged — by MQTT 3.1.1 the one alternative to closing unanswered, after which the device
 // would send the same message first for ever; MQTT 5 gets reason 0x87 — and then the connection is
-// closed. A payload that names another device is set aside too unless its sender is a gateway.
+// closed. A payload that names another device is set aside too unless its sender is a gateway. A device
+// has at most ConnectionsADevice connections; Recheck ends those of devices whose right is no longer what
+// it was at the login.
 //
 // On failure: an error of Accept is retried with growing pauses until it succeeds or Run ends; nothing
 // is acknowledged meanwhile. kill -9 loses what had no PUBACK; devices send it again on reconnect. A
