@@ -72,6 +72,7 @@ type ModbusConfig struct {
 type HTTPConfig struct {
 	Listen   string    `koanf:"listen" doc:"host:port; empty: no API"`
 	Insecure bool      `koanf:"insecure" doc:"true: may be reached from other machines without TLS"`
+	Hosts    []string  `koanf:"hosts" doc:"names it is asked by, beside localhost and the address it listens on; requests for others are refused"`
 	TLS      ServerTLS `koanf:"tls" doc:"certificate and key; both or neither"`
 }
 
@@ -97,6 +98,7 @@ func Defaults() Config {
 			Chunk:            24 * time.Hour,
 			Connections:      16,
 			StatementTimeout: 30 * time.Second,
+			RetainQuarantine: 180 * 24 * time.Hour,
 			MaxUnassigned:    100_000,
 		},
 		Ingest: IngestConfig{

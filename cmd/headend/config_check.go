@@ -81,6 +81,10 @@ func (c *Config) faults() []error {
 	if r := c.Database.Retain; r != 0 && r < timeseries.ShortestRetention {
 		add("database.retain", "%s is too short: at least %s, or 0s to keep all", formatDuration(r), formatDuration(timeseries.ShortestRetention))
 	}
+	if c.Ingest.MaxAhead < c.Ingest.DoubtAhead {
+		add("ingest.max_ahead", "%s is less than ingest.doubt_ahead (%s): no clock could be doubtful and its reading kept",
+			formatDuration(c.Ingest.MaxAhead), formatDuration(c.Ingest.DoubtAhead))
+	}
 	if _, err := mqtt.NewRouter(c.codecs()); err != nil {
 		add("codecs", "%v", err)
 	}

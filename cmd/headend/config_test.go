@@ -118,6 +118,7 @@ func TestFaultsNamePlaceKeyAndWhatToDo(t *testing.T) {
 		"http everywhere":          {file: "http: {listen: ':8080'}", want: []string{"without TLS"}},
 		"broker in the clear":      {environment: "LASTGASP_BROKER_LISTEN=192.0.2.1:1883", want: []string{"broker.listen: 192.0.2.1:1883 is reachable"}},
 		"too short a memory":       {set: "database.retain=30d", want: []string{"--set database.retain: database.retain: 30d is too short"}},
+		"doubt after refusal":      {file: "ingest: {max_ahead: 1m}", want: []string{"lastgasp.yaml:1: ingest.max_ahead:", "1m is less than ingest.doubt_ahead (5m)"}},
 		"no port":                  {file: "http: {listen: localhost}", want: []string{"is not of the form host:port"}},
 		"password in the clear":    {file: "mqtt: [{name: a, client_id: b, servers: ['tcp://broker:1883']}]", want: []string{"mqtt[0].servers: tcp://broker:1883 leaves this machine without TLS"}},
 		"two brokers of a name":    {file: "mqtt: [{name: a, servers: ['ssl://b:8883']}, {name: a, servers: ['ssl://c:8883']}]", want: []string{"mqtt[1].name: \"a\" names two brokers"}},

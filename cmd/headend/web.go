@@ -26,6 +26,7 @@ func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *d
 		Listen:          c.HTTP.Listen,
 		Certificate:     c.HTTP.TLS.Certificate,
 		Key:             c.HTTP.TLS.Key,
+		Hosts:           c.HTTP.Hosts,
 		Store:           store,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, sink: ingest},
