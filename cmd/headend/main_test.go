@@ -223,8 +223,13 @@ func TestStagesStopInTheOrderOfTheData(t *testing.T) {
 	}
 }
 
-// kept is a store that keeps what it is given.
+// kept is a sink, and a store for one, that keeps what it is given.
 type kept struct{ batches []headend.Batch }
+
+func (k *kept) Accept(_ context.Context, batches []headend.Batch) error {
+	k.batches = append(k.batches, batches...)
+	return nil
+}
 
 func (k *kept) Append(_ context.Context, batches []headend.Batch) (headend.Appended, error) {
 	k.batches = append(k.batches, batches...)
