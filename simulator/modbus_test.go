@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -101,12 +103,29 @@ func dialUnit(t testing.TB, g *Grid, id headend.DeviceID) (*client, byte) {
 // ask sends a request for reading.
 func (c *client) ask(unit, function byte, address, count int) {
 	c.t.Helper()
-	c.id++
-	b := binary.BigEndian.AppendUint16(nil, c.id)
-	b = append(b, 0, 0, 0, 6, unit, function, byte(address>>8), byte(address), byte(count>>8), byte(count))
-	if _, err := c.conn.Write(b); err != nil {
+	if err := c.send(unit, function, address, count); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+func (c *client) send(unit, function byte, address, count int) error {
+	c.id++
+	b := binary.BigEndian.AppendUint16(make([]byte, 0, 12), c.id)
+	b = append(b, 0, 0, 0, 6, unit, function, byte(address>>8), byte(address), byte(count>>8), byte(count))
+	_, err := c.conn.Write(b)
+	return err
+}
+
+// poll asks and wants values, from any goroutine.
+func (c *client) poll(unit, function byte, address, count int) error {
+	if err := c.send(unit, function, address, count); err != nil {
+		return err
+	}
+	id, from, pdu, err := c.hear()
+	if err == nil && (id != c.id || from != unit || pdu[0] != function) {
+		err = fmt.Errorf("unit %d answers % x", from, pdu)
+	}
+	return err
 }
 
 // hear reads one reply as its header says.
@@ -519,4 +538,131 @@ func TestModbusCSVRoundTrip(t *testing.T) {
 			t.Errorf("listen %q is taken", listen)
 		}
 	}
+}
+
+// startSimulation plays until what it returns is called.
+func startSimulation(t testing.TB, s *Simulation) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return func() { cancel(); group.Wait() }
+}
+
+// FuzzModbusRequests throws a stream at both framings: whatever comes, what goes back is bounded, frames are
+// whole, and nothing panics.
+func FuzzModbusRequests(f *testing.F) {
+	for _, seed := range [][]byte{
+		{0, 1, 0, 0, 0, 6, 1, 3, 0x0B, 0xF3, 0, 2}, {0, 1, 0, 0, 0, 6, 1, 2, 0, 8, 0, 1}, {0, 1, 0, 0, 0, 2, 1, 3}, {0, 1, 0, 0, 0, 6, 1, 4, 0xFF, 0xFF, 0, 125},
+		{1, 2, 0, 8, 0, 1, 0x38, 0x08}, {1, 3, 2, 138, 0, 2, 0xE4, 0x51}, {1, 16, 0, 1, 0, 1, 255, 0}, {1, 43, 14, 1, 0}, {0, 1, 0, 0, 0, 9, 1, 16, 0, 1, 0, 1, 2, 0, 0},
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		for _, framing := range []framer{mbap{}, rtu{}} {
+			r := bufio.NewReaderSize(bytes.NewReader(stream), 4096)
+			var buffer, room [mostFrame]byte
+			var pduRoom [mostPDU]byte
+			for {
+				q, err := framing.read(r, buffer[:])
+				if err != nil {
+					break
+				}
+				if len(q.pdu) < 1 || len(q.pdu) > mostPDU {
+					t.Fatalf("request of %d bytes", len(q.pdu))
+				}
+				for _, m := range modbusModels {
+					pdu := m.appendReply(pduRoom[:0], q.pdu, func() *unitView { return &unitView{importWh: math.MaxInt64, volts: [3]float64{math.MaxFloat64}} },
+						func() unitState { return unitState(binary.BigEndian.Uint32(append(q.pdu[:1:1], 1, 2, 3))) })
+					if len(pdu) < 2 || len(pdu) > mostPDU || pdu[0]&0x7F != q.pdu[0]&0x7F || pdu[0]&0x80 == 0 && len(pdu) != 2+int(pdu[1]) {
+						t.Fatalf("%s answers % x with % x", m.name, q.pdu, pdu)
+					}
+					if frame := framing.frame(room[:0], q.transaction, q.unit, pdu); len(frame) > mostFrame {
+						t.Fatalf("frame of %d bytes", len(frame))
+					}
+					if spoilt := shorten(slices.Clone(pdu)); len(spoilt) < 2 {
+						t.Fatalf("% x is shortened to % x", pdu, spoilt)
+					}
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkModbusPolls polls thousands of units of a running grid over several connections, one request of a
+// connection in flight: what a poller with a connection to each port would do.
+func BenchmarkModbusPolls(b *testing.B) {
+	grid := generated(b, GridSpec{UsagePoints: 100_000, Modbus: ModbusSpec{Listen: "127.0.0.1:0", Indicators: 0.5, Transformers: 1}}, 1)
+	ports, err := ListenModbus(grid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	scenario, err := ParseScenario([]byte("interval: 30m"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := New(grid, scenario, new(notebook), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	startModbus(b, s, ModbusConfig{Ports: ports})
+	defer startSimulation(b, s)()
+	type target struct {
+		c              *client
+		unit, function byte
+		address, count int
+	}
+	lists := make([][]target, len(grid.Ports))
+	for i := range grid.Ports {
+		var c *client
+		for _, u := range grid.Units {
+			if u.Port != int32(i) {
+				continue
+			}
+			if c == nil {
+				c, _ = dialUnit(b, grid, u.ID)
+				if err := c.conn.SetDeadline(time.Time{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			p := target{c: c, unit: u.Number, function: 3}
+			switch u.Model {
+			case headModel.name:
+				p.address, p.count = 3027, 50
+			case relayModel.name:
+				p.function, p.address, p.count = 2, 0, 16
+			case indicatorModel.name:
+				p.function, p.address, p.count = 4, 1000, 62
+			default:
+				p.address, p.count = 23296, 62
+			}
+			lists[i] = append(lists[i], p)
+		}
+	}
+	for _, list := range lists { // registers begin
+		for _, p := range list {
+			if err := p.c.poll(p.unit, p.function, p.address, p.count); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ResetTimer()
+	var group sync.WaitGroup
+	for _, list := range lists {
+		group.Go(func() {
+			for n := range b.N / len(lists) {
+				p := list[n%len(list)]
+				if err := p.c.poll(p.unit, p.function, p.address, p.count); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(len(grid.Units)), "units")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "polls/s")
 }
