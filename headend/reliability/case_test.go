@@ -217,8 +217,8 @@ func TestCase12StateAtTheMoment(t *testing.T) {
 	point(0, "stays", "A", "", "")
 	point(1, "new", "A", "2026-06-15 10:00", "")
 	point(2, "closed", "A", "", "2026-06-15 10:00")
-	point(3, "moves", "A", "", "2026-06-10")
-	point(3, "moves", "B", "2026-06-10", "")
+	point(3, "moves", "A", "", "2026-06-10 12:00")
+	point(3, "moves", "B", "2026-06-10 12:00", "")
 	r, err := reliability.NewRegistry(spec)
 	if err != nil {
 		t.Fatal(err)
