@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +29,9 @@ var csvHeaders = map[string][]string{
 	DevicesFile:       {"id", "kind", "protocol", "address", "profile", "gateway", "usage_point", "password", "from", "to"},
 }
 
+// nodeColumn is a further column of devices.csv where there are feeder devices: what each stands for.
+const nodeColumn = "node"
+
 // WriteCSV writes the four files into the folder, which is made when it is not there. The device file
 // holds passwords, so only its owner may read it.
 func (g *Grid) WriteCSV(dir string) error {
@@ -47,7 +51,11 @@ func (g *Grid) WriteCSV(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(writeTable(file, csvHeaders[name], from, write), file.Close()); err != nil {
+		header := csvHeaders[name]
+		if name == DevicesFile && len(g.Units) > 0 {
+			header = append(slices.Clone(header), nodeColumn)
+		}
+		if err := errors.Join(writeTable(file, header, from, write), file.Close()); err != nil {
 			return err
 		}
 	}
@@ -125,19 +133,25 @@ var phaseTexts = func() (texts [8]string) {
 }()
 
 func (g *Grid) writeDevices(w *csv.Writer, from string) error {
+	write := func(row []string, node string) error {
+		if len(g.Units) > 0 {
+			row = append(row, node)
+		}
+		return w.Write(row)
+	}
 	for _, gateway := range g.Gateways {
 		row := []string{string(gateway.ID), string(headend.KindGateway), "mqtt", "", "", "", "", gateway.Password, from, ""}
-		if err := w.Write(row); err != nil {
+		if err := write(row, ""); err != nil {
 			return err
 		}
 	}
 	for i, u := range g.Units {
 		row := []string{string(u.ID), string(modbusModels[u.Model].kind), "modbus", g.UnitAddress(i), u.Model, "", "", "", from, ""}
-		if err := w.Write(row); err != nil {
+		if err := write(row, g.Nodes[u.Node].ID); err != nil {
 			return err
 		}
 	}
-	row := make([]string, 10)
+	row := make([]string, 11)
 	for i := range g.Points {
 		p := &g.Points[i]
 		if p.Meter == "" {
@@ -148,7 +162,7 @@ func (g *Grid) writeDevices(w *csv.Writer, from string) error {
 			gateway = string(g.Gateways[p.Gateway].ID)
 		}
 		row = append(row[:0], string(p.Meter), string(headend.KindMeter), "mqtt", "", "", gateway, p.ID, p.Password, from, "")
-		if err := w.Write(row); err != nil {
+		if err := write(row, ""); err != nil {
 			return err
 		}
 	}

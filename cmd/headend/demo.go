@@ -98,14 +98,19 @@ func (d *district) run(ctx context.Context) error {
 	}
 	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: "tcp://" + d.config.Broker.Listen, Log: slog.New(slog.DiscardHandler)}, simulation.Accounts())
 	way.Face = mqtt
+	modbus, err := simulator.NewModbus(simulator.ModbusConfig{Log: slog.New(slog.DiscardHandler)}, simulation)
+	if err != nil {
+		return err
+	}
 	if err := d.greet(); err != nil {
 		return err
 	}
 	connections, hangUp := context.WithCancel(context.WithoutCancel(ctx)) // outlive the simulation by its last messages
 	defer hangUp()
 	var parts sync.WaitGroup
-	var faceErr, sayErr error
+	var faceErr, modbusErr, sayErr error
 	parts.Go(func() { faceErr = mqtt.Run(connections) })
+	parts.Go(func() { modbusErr = modbus.Run(connections) })
 	parts.Go(func() { sayErr = d.say(ctx, simulation) })
 	err = simulation.Run(ctx)
 	last, cancel := context.WithTimeout(connections, 3*time.Second)
@@ -118,7 +123,7 @@ func (d *district) run(ctx context.Context) error {
 	if ctx.Err() == nil && err == nil {
 		<-ctx.Done() // the scenario has an end; the head-end has not
 	}
-	return errors.Join(err, faceErr, sayErr)
+	return errors.Join(err, faceErr, modbusErr, sayErr)
 }
 
 // speaker is a meter with a password of its own.
