@@ -255,12 +255,12 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	from := m - quiet
 	switch e.kind {
 	case PowerFailure, LogRead:
-		from -= moment(e.value)
+		from = from.plus(-moment(e.value))
 	case FailureCount, ShortCount, RelayMoved:
 		from = unknown
 	}
 	if e.flags&flagArrival != 0 {
-		from -= span(d.settings.Repeat)
+		from = from.plus(-span(d.settings.Repeat))
 	}
 	d.stir(component, urgent, from)
 	return Taken

@@ -370,6 +370,12 @@ func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row 
 			r.end, r.endBy = x.bound, ByLifeSign
 		}
 	}
+	if r.startBy == ByNeighbour { // unless it lived since then
+		margin := span(s.d.settings.Margin)
+		if subject := s.d.subjectOf(x.point, x.edge()); subject.alive(r.start+margin, r.end.plus(-margin)) {
+			r.start, r.startBy = x.start, x.startBy
+		}
+	}
 	return r
 }
 

@@ -255,11 +255,11 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 	var dark *stretch // the one that has not ended, the last of out
 	lastDark := unknown
 	margin, tolerance, repeat := span(s.d.settings.Margin), span(s.d.settings.Tolerance), span(s.d.settings.Repeat)
-	revive := func(before moment) { // a sign of life ends it
+	revive := func(before, room moment) { // a sign of life ends it
 		if dark == nil {
 			return
 		}
-		if life := s.lifeAfter(lastDark + margin); life < open && life.plus(margin) <= before {
+		if life := s.lifeAfter(lastDark + margin); life < open && life+room <= before {
 			dark.bound, dark = life, nil
 		}
 	}
@@ -280,7 +280,7 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 				x.gasps++
 				continue
 			}
-			revive(e.m)
+			revive(e.m, halfMinute)
 			if dark != nil {
 				dark.gasps++
 				lastDark = e.m
@@ -289,7 +289,7 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 				}
 				continue
 			}
-			if k := len(out); k > 0 && arrival && e.m-out[k-1].end < repeat && s.echo(list[i+1:], e.m) {
+			if k := len(out); k > 0 && arrival && e.m-min(out[k-1].end, out[k-1].bound) < repeat && s.echo(list[i+1:], e.m) {
 				out[k-1].gasps++ // came after the restoration it belongs to
 				continue
 			}
@@ -303,7 +303,10 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 			if e.phases != 0 && s.point != NoPoint && e.phases != s.d.net.points[s.point].phases || near(truth, e.m, tolerance, tolerance) != nil {
 				continue
 			}
-			revive(e.m)
+			if s.alive(e.m-minute, e.m+minute) {
+				continue // the same minute says both: a sign of life is a veto
+			}
+			revive(e.m, halfMinute)
 			lastDark = e.m
 			if dark != nil {
 				dark.absent = true
@@ -317,7 +320,7 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 					continue
 				}
 			}
-			revive(e.m)
+			revive(e.m, margin) // a reading beside the power-up is part of the same return
 			by := ByDevice
 			if arrival {
 				by = ByArrival
