@@ -372,11 +372,8 @@ func TestModbusHostileClients(t *testing.T) {
 // A port that is taken, and one whose number nobody would know, are refused.
 func TestModbusPorts(t *testing.T) {
 	grid := modbusGrid(t, "")
-	scenario, err := ParseScenario(nil)
-	if err != nil && !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	if scenario, err = ParseScenario([]byte("seed: 1")); err != nil {
+	scenario, err := ParseScenario([]byte("seed: 1"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	s, err := New(grid, scenario, new(notebook), Options{})
