@@ -148,9 +148,7 @@ func (s *solver) onsets(v NodeNo) []*onset {
 		return list
 	}
 	var sources []*onset
-	for _, o := range s.direct(v) {
-		sources = append(sources, o)
-	}
+	sources = append(sources, s.direct(v)...)
 	for _, child := range s.t.children[v] {
 		sources = append(sources, s.onsets(child)...)
 	}

@@ -16,7 +16,6 @@ import (
 // world is a random small grid with random faults and what its devices said of them.
 type world struct {
 	net      *Network
-	settings Settings
 	evidence []Evidence // in order of arrival
 	plans    []Plan
 	decided  []Decision
