@@ -116,7 +116,7 @@ func (s *solver) close(l *ledger, component int32) {
 		}
 		return compare(a.from(), b.from())
 	})
-	s.count20(l, component)
+	s.compareCounters(l, component)
 	l.rest()
 }
 
@@ -145,8 +145,8 @@ func (s *solver) planOf(g *group) *Plan {
 	return nil
 }
 
-// count20 compares the counters of failures with what is known (case 20).
-func (s *solver) count20(l *ledger, component int32) {
+// compareCounters compares the counters of failures with what is known (case 20).
+func (s *solver) compareCounters(l *ledger, component int32) {
 	for p := range s.d.countersOf[component] {
 		dos := s.d.records[p].dossier
 		if dos == nil {

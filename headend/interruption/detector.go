@@ -26,7 +26,7 @@ type Detector struct {
 	floor     moment // evidence from before is refused
 
 	// What follows from it.
-	parts      []part_
+	parts      []area
 	dirty      []int32
 	countersOf map[int32]map[PointNo]struct{}
 	now        moment
@@ -37,8 +37,8 @@ type Detector struct {
 	live       live
 }
 
-// part_ is a component of the network.
-type part_ struct {
+// area is a component of the network.
+type area struct {
 	ledger *ledger // nil: nothing ever happened
 	names  []name  // of the ledger's groups
 	shown  []Interruption
@@ -70,7 +70,7 @@ type name struct {
 func New(net *Network, settings Settings) *Detector {
 	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
 		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
-		parts: make([]part_, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
+		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
 	d.SetRates(nil)
 	for i := range d.parts {
 		d.parts[i].wake = open
@@ -225,13 +225,13 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		return Taken // it may live on its own battery: only the supply side tells (case 26)
 	}
 	if e.kind == LifeSign || e.kind == SupplyPresent {
-		if d.live_(p, r, m) {
+		if d.heard(p, r, m) {
 			d.stirAround(p, m)
 		}
 		return Taken
 	}
 	if e.kind == PowerUp || e.kind == PhaseBack {
-		d.live_(p, r, m)
+		d.heard(p, r, m)
 	}
 	if r.dossier == nil {
 		r.dossier = &dossier{}
@@ -266,8 +266,8 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	return Taken
 }
 
-// live_ keeps a sign of life; it tells whether it is new.
-func (d *Detector) live_(p PointNo, r *record, m moment) bool {
+// heard keeps a sign of life; it tells whether it is new.
+func (d *Detector) heard(p PointNo, r *record, m moment) bool {
 	var more []run
 	if r.dossier != nil {
 		more = r.dossier.runs
@@ -388,7 +388,7 @@ func (d *Detector) Advance(now time.Time) Changes {
 
 // wait is how long after its last derivation a component waits: half a millisecond for each of many rows, so that a storm
 // cannot make a detector fall behind.
-func (p *part_) wait() moment {
+func (p *area) wait() moment {
 	wait := patience[p.dirty]
 	if n := len(p.ledger.rows); n > 200 {
 		wait = max(wait, moment(n/2))
@@ -397,7 +397,7 @@ func (p *part_) wait() moment {
 }
 
 // renew derives a component and compares it with what was told before.
-func (d *Detector) renew(component int32, part *part_, c *Changes) {
+func (d *Detector) renew(component int32, part *area, c *Changes) {
 	before := part.ledger
 	cut := unknown
 	if before != nil && !d.decided[component] {

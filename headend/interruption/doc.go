@@ -20,7 +20,9 @@
 // message has had time to arrive it no longer depends on now. Order, repetition and lateness of arrival cannot
 // show in it because nothing in it is carried from one Advance to the next: what is kept is the set, and the ledger
 // is derived anew from it. To keep that cheap it is derived only for components (a substation and all below)
-// whose set has changed. Numbers of outages and revisions are not part of the ledger: they tell its history.
+// whose set has changed, and only from the last quiet time on (ledger.go: cut) that new evidence cannot reach across; tests
+// compare it with the ledger derived as a whole. A component with thousands of rows waits seconds between two
+// derivations, late logs wait a minute. Numbers of outages and revisions are not part of the ledger: they tell its history.
 //
 // Evidence counts at its device's time. What came without a usable time counts at the time the head-end
 // first received it (Evidence.Received); fed to the detector again, or a day later, it keeps that stamp.
@@ -72,6 +74,18 @@
 // last Snapshot (cursor, numbers of outages, rates), feed all evidence since Snapshot.ReplayFrom from the store
 // in any order; the ledger is the same. Memory is bounded: evidence of one usage point is limited
 // (Settings.MaxEvents); beyond it the excess is refused, and the usage point is reported.
+//
+// # What falls short
+//
+//   - A sign of life is kept to the minute, so it vetoes only where it lies a minute or two away from an edge; pings too.
+//   - A power-up without gasp, log or neighbour leaves Start empty: accounting must decide what it counts.
+//   - Two phases lost one after the other are one interruption with both, over the whole time.
+//   - Evidence that arrives before the registry knows its device is refused (Unplaced); a change of the network needs a new
+//     Detector and a replay from Snapshot.ReplayFrom.
+//   - The time gasps take (Settings.Spread) is a setting, not measured by segment as p_d, p_u and p_f are.
+//   - A late log has all that came after it in its component weighed again, up to the present: cheap at the rate
+//     outages really have, not in simulations with hundreds a day.
+//   - Fault passage shifts a prior; directions and distances of fault locators are not used.
 //
 // # To extend it
 //

@@ -61,7 +61,7 @@ type ledger struct {
 	counted []Counted
 	against map[PointNo]int // outages in which it lived among the dark
 	with    map[PointNo]int // in which it was dark by its own evidence
-	false_  []falseGasp
+	lies  []falseGasp
 	doubts  []doubt
 	span    period   // the time its evidence speaks of
 	busy    []period // the parts of it in which something happened, in order, Quiet or more apart
@@ -126,9 +126,9 @@ func (l *ledger) keep(before *ledger, cut moment) {
 			l.groups = append(l.groups, g)
 		}
 	}
-	for _, f := range before.false_ {
+	for _, f := range before.lies {
 		if f.m < cut {
-			l.false_ = append(l.false_, f)
+			l.lies = append(l.lies, f)
 		}
 	}
 	for _, b := range before.busy {
@@ -186,7 +186,7 @@ func (s *solver) accept(l *ledger, o *onset, above NodeNo, by PointNo) {
 		if v := m.value(&s.d.settings); v > 0 {
 			l.groups = append(l.groups, &group{node: NoNode, point: m.point, odds: v, onset: o, tree: s.t, parent: o.node, stopped: o.vetoedBy, split: NoNode})
 		} else {
-			l.false_ = append(l.false_, falseGasp{m.point, m.edge()})
+			l.lies = append(l.lies, falseGasp{m.point, m.edge()})
 		}
 	}
 	if len(o.members) > 0 || len(o.seen) > 0 {

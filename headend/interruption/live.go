@@ -119,7 +119,7 @@ func (d *Detector) stateOf(g *group) State {
 }
 
 // rename gives the outages of a new ledger the numbers of those they continue, and says what has changed.
-func (d *Detector) rename(part *part_, before *ledger, c *Changes) {
+func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 	l := part.ledger
 	ids := d.match(part, l)
 	names := make([]name, len(l.groups))
@@ -173,7 +173,7 @@ func (d *Detector) heldBack(g *group) bool {
 }
 
 // match finds for each outage the number of the one it shares most rows with.
-func (d *Detector) match(part *part_, l *ledger) []uint64 {
+func (d *Detector) match(part *area, l *ledger) []uint64 {
 	type link struct {
 		id     uint64
 		group  int
@@ -221,7 +221,7 @@ func (d *Detector) match(part *part_, l *ledger) []uint64 {
 }
 
 // revise compares the rows with those told before.
-func (d *Detector) revise(part *part_, c *Changes) {
+func (d *Detector) revise(part *area, c *Changes) {
 	rows := make([]Interruption, 0, len(part.ledger.rows))
 	for i := range part.ledger.rows {
 		r := &part.ledger.rows[i]

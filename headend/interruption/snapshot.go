@@ -162,7 +162,7 @@ func (d *Detector) Tallies(from, to time.Time) map[string]Tally {
 			}
 			out[segment(r.point)] = t
 		}
-		for _, f := range l.false_ {
+		for _, f := range l.lies {
 			if f.m >= at(from) && f.m < at(to) {
 				t := out[segment(f.point)]
 				t.False++

@@ -41,7 +41,7 @@ type stretch struct {
 	denied  bool // log or counter say that it was not
 }
 
-// last is the latest moment at which it is known to be dark.
+// exactEnd tells whether somebody said when it ended.
 func (s *stretch) exactEnd() bool { return s.end != open && s.endBy != ByLifeSign }
 
 // covers tells whether the point is dark at m by its own evidence.
@@ -86,7 +86,8 @@ func (s *subject) lifeAfter(m moment) moment {
 
 // alive tells of a sign of life wholly between the moments.
 func (s *subject) alive(from, to moment) bool {
-	return from < to && s.lifeAfter(from).plus(halfMinute) <= to
+	life := s.lifeAfter(from)
+	return life < open && life+halfMinute <= to
 }
 
 func (d *Detector) subjectOf(p PointNo, m moment) subject {

@@ -3,6 +3,7 @@ package interruption
 import (
 	"fmt"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,6 +61,15 @@ func read(d *Detector, from time.Time, rounds, lost int) {
 	}
 }
 
+// cpu is what this process has used: a loaded machine does not make the detector slower.
+func cpu(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func heap() int {
 	var m runtime.MemStats
 	runtime.GC()
@@ -73,7 +83,10 @@ func TestStorm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a grid of 720,000")
 	}
-	const points = 720_000
+	points := 720_000
+	if underRace {
+		points = 36_000
+	}
 	n := grid(t, points)
 	before := heap()
 	d := New(n, Settings{})
@@ -83,7 +96,7 @@ func TestStorm(t *testing.T) {
 	gasps, shown, singles, pings, storm := 0, 0, 0, 0, false
 	for second := range 60 {
 		now := noon.Add(time.Duration(second+38) * time.Second)
-		begin := time.Now()
+		begin := cpu(t)
 		for p := second; p < points; p += 60 {
 			feeder := p / 1000
 			switch {
@@ -108,7 +121,7 @@ func TestStorm(t *testing.T) {
 		}
 		pings = max(pings, len(c.Pings))
 		storm = storm || c.Storm != nil && c.Storm.On
-		took := time.Since(begin)
+		took := cpu(t) - begin
 		slowest, total = max(slowest, took), total+took
 	}
 	grown := heap() - before
@@ -118,11 +131,11 @@ func TestStorm(t *testing.T) {
 			feeders++
 		}
 	}
-	t.Logf("%d gasps in %v, slowest second %v, %d MB (network aside), %d feeders out, %d outages told, %d single lights, %d held back", gasps, total, slowest, grown>>20, feeders, shown, singles, d.live.storm.Held)
-	if !storm || feeders != 600 || slowest > 5*time.Second || grown > 1<<30 || pings > 50 {
-		t.Errorf("storm %v, %d of 600 feeders, slowest %v, %d MB, %d pings at once", storm, feeders, slowest, grown>>20, pings)
+	t.Logf("%d gasps in %v of CPU, slowest second %v, %d MB (network aside), %d feeders out, %d outages told, %d single lights, %d held back", gasps, total, slowest, grown>>20, feeders, shown, singles, d.live.storm.Held)
+	if !storm || feeders != points/1200 || slowest > 5*time.Second || total > 90*time.Second || grown > 1<<30 || pings > 50 {
+		t.Errorf("storm %v, %d of %d feeders, slowest %v, %d MB, %d pings at once", storm, feeders, points/1200, slowest, grown>>20, pings)
 	}
-	if singles > 1440/2 {
+	if singles > points/1000 {
 		t.Errorf("%d single lights were shown in the storm", singles)
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package interruption
+
+const underRace = false
