@@ -61,7 +61,7 @@ type ledger struct {
 	counted []Counted
 	against map[PointNo]int // outages in which it lived among the dark
 	with    map[PointNo]int // in which it was dark by its own evidence
-	lies  []falseGasp
+	lies    []falseGasp
 	doubts  []doubt
 	span    period   // the time its evidence speaks of
 	busy    []period // the parts of it in which something happened, in order, Quiet or more apart
