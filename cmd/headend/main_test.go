@@ -156,7 +156,7 @@ func TestServeStartsAnswersAndStops(t *testing.T) {
 		<-read
 		t.Fatalf("ended with %d:\n%s", status, log)
 	}
-	for path, want := range map[string]string{"/healthz": `"ok"`, "/readyz": `"ok"`, "/api/v1/meters": `"items":[]`, "/metrics": "lastgasp_http_request_seconds", "/api/v1/openapi.json": `"3.1.`} {
+	for path, want := range map[string]string{"/healthz": `"ok"`, "/readyz": `"ok"`, "/api/v1/meters": `"items":[]`, "/metrics": "lastgasp_database_up", "/api/v1/openapi.json": `"3.1.`} {
 		answer, err := http.Get("http://" + address + path)
 		if err != nil {
 			t.Fatal(err)
