@@ -52,12 +52,13 @@ func (s *Store) maintain(ctx context.Context, now time.Time) {
 	}
 }
 
-// refreshLate brings readings that came later than the refresh policy looks back into the roll-ups.
+// refreshLate brings what has changed into the roll-ups, also readings that came later than the refresh policy
+// of the server looks back. It ends before the bucket that still fills.
 func (s *Store) refreshLate(ctx context.Context, now time.Time) {
 	if s.engine != Timescale {
 		return
 	}
-	if err := s.refresh(ctx, now.Add(-policyReach+24*time.Hour)); err != nil && ctx.Err() == nil {
+	if err := s.refresh(ctx, now.Add(-time.Hour)); err != nil && ctx.Err() == nil {
 		s.log.Error("roll-ups of late readings not refreshed", slog.Any("error", err))
 	}
 }

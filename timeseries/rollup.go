@@ -9,9 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// policyReach is how far back the refresh policy of migration 004 looks.
-const policyReach = 40 * 24 * time.Hour
-
 // Settle brings the stored roll-ups up to date with every reading committed so far. Queries do not
 // need it: with engine Postgres the views compute changed hours themselves, with Timescale real-time
 // aggregation covers what is not materialised yet; late readings of materialised hours show once the
