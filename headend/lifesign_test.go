@@ -12,7 +12,7 @@ func TestLifeSigns(t *testing.T) {
 	at := time.Date(2026, 11, 21, 10, 30, 20, 0, time.UTC)
 	minute := at.Truncate(time.Minute)
 	read := func(offset time.Duration, q headend.Quantity, v float64, quality headend.Quality) headend.Reading {
-		return headend.Reading{Time: at.Add(offset), Quantity: q, Value: headend.Float(v), Quality: quality}
+		return headend.Reading{Time: at.Add(offset), Quantity: q, Value: headend.Real(v), Quality: quality}
 	}
 	cases := map[string]struct {
 		readings []headend.Reading

@@ -13,6 +13,7 @@ type StoredEvent struct {
 // EventFilter picks events of a time; empty fields pick all.
 type EventFilter struct {
 	Device   DeviceID
+	Node     string // that the device stood for when it happened
 	Type     EventType
 	From, To time.Time // half-open
 }

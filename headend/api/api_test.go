@@ -18,6 +18,7 @@ import (
 
 	"lastgasp/headend"
 	"lastgasp/headend/api"
+	"lastgasp/headend/importer"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
 )
@@ -300,6 +301,70 @@ func TestEvents(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// An RTU has no usage point, and one that was moved says what it says of another node from then on.
+func TestEventsOfADeviceAndOfANode(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.grid(t)
+		rows := "id,kind,protocol,address,profile,gateway,usage_point,password,from,to,node\n" +
+			"RTU-1,rtu,modbus,tcp://127.0.0.1:1502?unit=1,sel_751a,,,,2020-01-01,2026-11-20T06:00:00Z,F1\n" +
+			"RTU-1,rtu,modbus,tcp://127.0.0.1:1502?unit=1,sel_751a,,,,2026-11-20T06:00:00Z,,T2\n" +
+			"HM-1,meter,modbus,tcp://127.0.0.1:1502?unit=2,schneider_iem3000,,,,2020-01-01,,F1\n"
+		if r, err := s.store.ImportDevices(t.Context(), importer.Devices(strings.NewReader(rows), importer.Format{Zone: time.UTC}), timeseries.ImportOptions{}); err != nil || len(r.Refused) > 0 {
+			t.Fatalf("%+v %v", r, err)
+		}
+		if err := s.store.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		said := func(device headend.DeviceID, at time.Time, event headend.EventType) headend.Batch {
+			b := says(device, at)
+			b.Events = []headend.Event{{Time: at, Type: event, Seq: headend.NoSeq, Quality: headend.QualityReceivedTime}}
+			return b
+		}
+		s.append(t, said("RTU-1", noon, headend.EventBreakerClosed), said("RTU-1", noon.Add(30*time.Minute), headend.EventBreakerOpen),
+			said("RTU-1", noon.Add(90*time.Minute), headend.EventBreakerUnknown), said("HM-1", noon.Add(time.Minute), headend.EventSupplyPresent), said("M1", noon, headend.EventPowerDown))
+		for path, want := range map[string][]string{
+			"devices/RTU-1/events":                    {"RTU-1 breaker_closed", "RTU-1 breaker_open", "RTU-1 breaker_unknown"},
+			"devices/RTU-1/events?event=breaker_open": {"RTU-1 breaker_open"},
+			"devices/M1/events":                       {"M1 power_down"},
+			"nodes/F1/events":                         {"RTU-1 breaker_closed", "HM-1 supply_present", "RTU-1 breaker_open"},
+			"nodes/T2/events":                         {"RTU-1 breaker_unknown"},
+			"nodes/T1/events":                         nil,
+			"events?node=F1&device=HM-1":              {"HM-1 supply_present"},
+		} {
+			if diff := cmp.Diff(want, s.said(t, path)); diff != "" {
+				t.Errorf("%s:\n%s", path, diff)
+			}
+		}
+		s.problem(t, http.MethodGet, "/api/v1/meters/RTU-1/events", http.StatusNotFound, "RTU-1")
+		s.problem(t, http.MethodGet, "/api/v1/devices/nobody/events", http.StatusNotFound, "nobody")
+		s.problem(t, http.MethodGet, "/api/v1/nodes/nowhere/events", http.StatusNotFound, "nowhere")
+	})
+}
+
+// said walks the pages of a list of the day's events, two at a time.
+func (s *server) said(t *testing.T, path string) (seen []string) {
+	t.Helper()
+	joint := "?"
+	if strings.Contains(path, "?") {
+		joint = "&"
+	}
+	path = "/api/v1/" + path + joint + "limit=2&from=2026-11-20&to=2026-11-21"
+	for cursor := ""; ; {
+		var page struct {
+			Items []struct{ Device, Event string }
+			Next  string
+		}
+		s.read(t, path+cursor, &page)
+		for _, e := range page.Items {
+			seen = append(seen, e.Device+" "+e.Event)
+		}
+		if page.Next == "" {
+			return seen
+		}
+		cursor = "&cursor=" + page.Next
+	}
 }
 
 func TestQuarantineAndReplay(t *testing.T) {
@@ -651,8 +716,8 @@ func TestOpenAPIDescribesEverything(t *testing.T) {
 			ids[o.OperationID] = true
 		}
 	}
-	for _, path := range []string{"/meters", "/meters/{id}", "/meters/{id}/readings", "/meters/{id}/events", "/devices", "/devices/{id}", "/usage-points", "/usage-points/{id}",
-		"/usage-points/{id}/energy", "/nodes", "/nodes/{id}", "/nodes/{id}/load", "/organisations", "/events", "/quarantine", "/quarantine/{number}", "/quarantine/{number}/replay"} {
+	for _, path := range []string{"/meters", "/meters/{id}", "/meters/{id}/readings", "/meters/{id}/events", "/devices", "/devices/{id}", "/devices/{id}/events", "/usage-points", "/usage-points/{id}",
+		"/usage-points/{id}/energy", "/nodes", "/nodes/{id}", "/nodes/{id}/load", "/nodes/{id}/events", "/organisations", "/events", "/quarantine", "/quarantine/{number}", "/quarantine/{number}/replay"} {
 		if document.Paths["/api/v1"+path] == nil {
 			t.Errorf("%s is not described", path)
 		}

@@ -44,28 +44,45 @@ type EventQuery struct {
 type eventsInput struct {
 	EventQuery
 	Device string `query:"device" maxLength:"128" doc:"the device's id"`
+	Node   string `query:"node" maxLength:"128" doc:"a node that the device stood for when it happened"`
 }
 
-type meterEventsInput struct {
+type eventsOfInput struct {
 	ByID
 	EventQuery
 }
 
 func (a *API) registerEvents(h huma.API) {
+	list := func(id, path, summary string, events func(ctx context.Context, in *eventsOfInput) (*PageOf[Event], error)) {
+		huma.Register(h, huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/api/v1/" + path + "/{id}/events", Summary: summary, Tags: []string{"events"}}, events)
+	}
 	huma.Register(h, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/api/v1/events",
 		Summary: "What devices said happened, oldest first", Tags: []string{"events"}}, func(ctx context.Context, in *eventsInput) (*PageOf[Event], error) {
-		return a.events(ctx, in.Device, in.EventQuery)
+		return a.events(ctx, headend.EventFilter{Device: headend.DeviceID(in.Device), Node: in.Node}, in.EventQuery)
 	})
-	huma.Register(h, huma.Operation{OperationID: "list-meter-events", Method: http.MethodGet, Path: "/api/v1/meters/{id}/events",
-		Summary: "What a meter said happened, oldest first", Tags: []string{"events"}}, func(ctx context.Context, in *meterEventsInput) (*PageOf[Event], error) {
-		if _, err := a.device(ctx, "meter", headend.KindMeter, in.ID); err != nil {
-			return nil, err
+	list("list-meter-events", "meters", "What a meter said happened, oldest first", func(ctx context.Context, in *eventsOfInput) (*PageOf[Event], error) {
+		return a.eventsOf(ctx, "meter", headend.KindMeter, in)
+	})
+	list("list-device-events", "devices", "What a meter, gateway or RTU said happened, oldest first", func(ctx context.Context, in *eventsOfInput) (*PageOf[Event], error) {
+		return a.eventsOf(ctx, "device", "", in)
+	})
+	list("list-node-events", "nodes", "What the devices that stood for a node said of it, oldest first: its breaker, fault passages, supply", func(ctx context.Context, in *eventsOfInput) (*PageOf[Event], error) {
+		if _, err := a.options.Store.Node(ctx, in.ID); err != nil {
+			return nil, a.problem(ctx, err)
 		}
-		return a.events(ctx, in.ID, in.EventQuery)
+		return a.events(ctx, headend.EventFilter{Node: in.ID}, in.EventQuery)
 	})
 }
 
-func (a *API) events(ctx context.Context, device string, in EventQuery) (*PageOf[Event], error) {
+// eventsOf lists the events of one device, which must be of the kind where one is given.
+func (a *API) eventsOf(ctx context.Context, what string, kind headend.DeviceKind, in *eventsOfInput) (*PageOf[Event], error) {
+	if _, err := a.device(ctx, what, kind, in.ID); err != nil {
+		return nil, err
+	}
+	return a.events(ctx, headend.EventFilter{Device: headend.DeviceID(in.ID)}, in.EventQuery)
+}
+
+func (a *API) events(ctx context.Context, f headend.EventFilter, in EventQuery) (*PageOf[Event], error) {
 	from, to, err := in.times(a.options.Zone, 0)
 	if err != nil {
 		return nil, err
@@ -78,7 +95,8 @@ func (a *API) events(ctx context.Context, device string, in EventQuery) (*PageOf
 	if place != nil {
 		after = &headend.StoredEvent{Device: place.Device, Event: headend.Event{Time: place.Time, Type: place.Type, Seq: place.Seq, Detail: place.Detail}}
 	}
-	found, err := a.options.Store.Events(ctx, headend.EventFilter{Device: headend.DeviceID(device), Type: headend.EventType(in.Type), From: from, To: to}, after, in.Limit+1)
+	f.Type, f.From, f.To = headend.EventType(in.Type), from, to
+	found, err := a.options.Store.Events(ctx, f, after, in.Limit+1)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
