@@ -19,7 +19,7 @@ func (s *Store) Events(ctx context.Context, f headend.EventFilter, after *headen
 	}
 	err = s.read(ctx, func(tx pgx.Tx) error {
 		found, err = list(ctx, tx, scanEvent, sqlQueryEventList, f.From, f.To, limit, f.Device, f.Type,
-			since, last.Device, last.Type, last.Seq, last.Detail)
+			since, last.Device, last.Type, last.Seq, last.Detail, f.Node)
 		return err
 	})
 	if err != nil {
