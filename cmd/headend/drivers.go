@@ -18,7 +18,8 @@ import (
 // drivers are the protocols of this head-end, and the decoders quarantined messages are replayed through.
 type drivers struct {
 	named    []namedDriver
-	decoders map[string]protocols.Decoder // by headend.Source.Protocol
+	decoders map[string]protocols.Decoder // of messages, by headend.Source.Protocol
+	polls    map[string]pollDecoder       // of polls
 }
 
 type namedDriver struct {
@@ -65,6 +66,7 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 			return nil, err
 		}
 		d.named = append(d.named, namedDriver{"modbus", polled, nil})
+		d.polls = map[string]pollDecoder{"modbus": polled}
 	}
 	return d, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lastgasp/headend"
 	"lastgasp/protocols"
 	"lastgasp/protocols/modbus"
 	"lastgasp/timeseries"
@@ -15,9 +16,10 @@ import (
 // polled is the Modbus driver with the registry's devices: it polls what the registry names, and follows
 // its changes.
 type polled struct {
-	driver *modbus.Driver
-	store  *timeseries.Store
-	log    *slog.Logger
+	driver   *modbus.Driver
+	profiles string // folder of the user's own
+	store    *timeseries.Store
+	log      *slog.Logger
 }
 
 func newPolled(c ModbusConfig, store *timeseries.Store, metrics prometheus.Registerer, log *slog.Logger) (*polled, error) {
@@ -30,7 +32,7 @@ func newPolled(c ModbusConfig, store *timeseries.Store, metrics prometheus.Regis
 	if err != nil {
 		return nil, err
 	}
-	return &polled{driver: driver, store: store, log: log}, nil
+	return &polled{driver: driver, profiles: c.Profiles, store: store, log: log}, nil
 }
 
 // Run polls until ctx ends.
@@ -67,4 +69,29 @@ func (p *polled) load(ctx context.Context) {
 	if err := p.driver.SetDevices(devices); err != nil {
 		p.log.Warn("devices of the registry that cannot be polled", slog.Any("error", err))
 	}
+}
+
+// DecodePoll implements pollDecoder with the device's model as the registry has it now, and with the profiles as they lie
+// in the folder now: a mended one is polled by after a restart, and replayed by at once.
+func (p *polled) DecodePoll(ctx context.Context, q headend.Quarantined) ([]headend.Batch, []headend.Refusal, error) {
+	device, err := p.store.Device(ctx, q.Device)
+	if err != nil {
+		return nil, nil, err
+	}
+	refuse := func(err error) ([]headend.Batch, []headend.Refusal, error) {
+		return nil, []headend.Refusal{{Reason: headend.ReasonNoCodec, Detail: err.Error()}}, nil
+	}
+	profiles, err := modbus.LoadProfiles(p.profiles)
+	if err != nil {
+		return refuse(fmt.Errorf("modbus.profiles: %w", err))
+	}
+	profile, err := profiles.Get(device.Profile)
+	if err != nil {
+		return refuse(fmt.Errorf("device %s: %w", q.Device, err))
+	}
+	readings, refusal := profile.Replay(q.Source.Address, q.Raw, q.Received)
+	if refusal != nil {
+		return nil, []headend.Refusal{*refusal}, nil
+	}
+	return []headend.Batch{{Device: q.Device, Received: q.Received, Source: q.Source, Raw: q.Raw, Readings: readings}}, nil, nil
 }

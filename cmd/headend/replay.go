@@ -11,8 +11,16 @@ import (
 // replayer decodes quarantined messages again, each by the decoder of its protocol, and stores what they
 // say the way everything is stored.
 type replayer struct {
-	decoders map[string]protocols.Decoder // by headend.Source.Protocol
+	decoders map[string]protocols.Decoder // of messages, by headend.Source.Protocol
+	polls    map[string]pollDecoder       // of polls
 	sink     checkedSink
+}
+
+// pollDecoder reads a poll again. Other than a message of a broker, a poll does not say whose it was, and what its bytes
+// mean is in the profile of the device.
+type pollDecoder interface {
+	// DecodePoll returns what can be stored, or refusals, or an error where the registry cannot be asked.
+	DecodePoll(ctx context.Context, q headend.Quarantined) ([]headend.Batch, []headend.Refusal, error)
 }
 
 // checkedSink is what stores; it can say beforehand what it would set aside.
@@ -31,9 +39,30 @@ func (r *replayer) Replay(ctx context.Context, q headend.Quarantined) ([]headend
 		return []headend.Refusal{{Reason: headend.ReasonForeignDevice, Detail: "it is never replayed: whoever sent it had no right to " + q.Source.Address +
 			" or to the device it names; correct the registry or the device, which then says it again (" + q.Refusal.Detail + ")"}}, nil
 	}
+	batches, refused, err := r.decode(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	if len(refused) == 0 && len(batches) > 0 {
+		refused = r.sink.Refusals(batches)
+	}
+	if len(refused) > 0 || len(batches) == 0 {
+		return refused, nil
+	}
+	if err := r.sink.Accept(ctx, batches); err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	return nil, nil
+}
+
+// decode reads a message or poll by the decoder of its protocol.
+func (r *replayer) decode(ctx context.Context, q headend.Quarantined) ([]headend.Batch, []headend.Refusal, error) {
+	if polls, ok := r.polls[q.Source.Protocol]; ok {
+		return polls.DecodePoll(ctx, q)
+	}
 	decoder, ok := r.decoders[q.Source.Protocol]
 	if !ok {
-		return []headend.Refusal{{Reason: headend.ReasonNoCodec, Detail: fmt.Sprintf("no decoder for protocol %q", q.Source.Protocol)}}, nil
+		return nil, []headend.Refusal{{Reason: headend.ReasonNoCodec, Detail: fmt.Sprintf("no decoder for protocol %q", q.Source.Protocol)}}, nil
 	}
 	var decoded protocols.Decoded
 	decoder.Decode(protocols.Message{Topic: q.Source.Address, Payload: q.Raw, QoS: 1, Received: q.Received}, &decoded)
@@ -43,14 +72,5 @@ func (r *replayer) Replay(ctx context.Context, q headend.Quarantined) ([]headend
 			refused = append(refused, *b.Refusal)
 		}
 	}
-	if len(refused) == 0 && len(decoded.Batches) > 0 {
-		refused = r.sink.Refusals(decoded.Batches)
-	}
-	if len(refused) > 0 || len(decoded.Batches) == 0 {
-		return refused, nil
-	}
-	if err := r.sink.Accept(ctx, decoded.Batches); err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
-	}
-	return nil, nil
+	return decoded.Batches, refused, nil
 }

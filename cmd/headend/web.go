@@ -29,7 +29,7 @@ func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *d
 		Hosts:           c.HTTP.Hosts,
 		Store:           store,
 		Checks:          readiness(store, ingest, drivers),
-		Replayer:        &replayer{decoders: drivers.decoders, sink: ingest},
+		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Metrics:         metrics,
 		Zone:            zone,
 		QuestionTimeout: c.Database.StatementTimeout,

@@ -14,15 +14,12 @@ type result struct {
 	outcome outcome
 	decoded decoded
 	events  []headend.Event
-}
-
-func (d *decoded) clear() {
-	d.readings, d.states, d.absent = d.readings[:0], d.states[:0], [absences]int{}
+	refusal *headend.Refusal // why the poll is kept in quarantine too
 }
 
 func (d *Driver) result() *result {
 	r := d.free.Get().(*result)
-	r.batch, r.events = headend.Batch{}, r.events[:0]
+	r.batch, r.events, r.refusal = headend.Batch{}, r.events[:0], nil
 	r.outcome.reset(0)
 	r.decoded.clear()
 	return r
@@ -73,7 +70,7 @@ func (d *Driver) collect(ctx context.Context, sink protocols.Sink) {
 		}
 		batches = batches[:0]
 		for _, r := range results {
-			batches = append(batches, r.batch)
+			batches = r.appendBatches(batches)
 		}
 		d.accept(ctx, accepting, sink, batches)
 		clear(batches)
@@ -82,6 +79,25 @@ func (d *Driver) collect(ctx context.Context, sink protocols.Sink) {
 		}
 		clear(results)
 	}
+}
+
+// appendBatches appends what a poll is to be stored as. Events go apart from readings, so that a value the database
+// refuses takes no change of a breaker with it into quarantine.
+func (r *result) appendBatches(to []headend.Batch) []headend.Batch {
+	if len(r.batch.Readings) > 0 {
+		b := r.batch
+		b.Events = nil
+		to = append(to, b)
+	}
+	if len(r.batch.Events) > 0 {
+		b := r.batch
+		b.Readings = nil
+		to = append(to, b)
+	}
+	if r.refusal != nil {
+		to = append(to, headend.Refused(r.batch.Device, r.batch.Received, r.batch.Source, r.batch.Raw, r.refusal.Reason, r.refusal.Detail))
+	}
+	return to
 }
 
 // accept tries until the sink has stored the batches, or the driver is stopping and it fails.

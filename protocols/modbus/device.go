@@ -65,6 +65,7 @@ type poll struct {
 	charged  bool   // it is a probe on the line's budget
 	last     []byte // replies of the poll before, where stuck values are looked for
 	same     int
+	aside    time.Time // when a poll of it was last kept in quarantine
 }
 
 // newUnit checks a device and makes its polls.

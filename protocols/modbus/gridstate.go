@@ -46,7 +46,7 @@ type proof struct {
 	Before   string `json:"before,omitempty"` // the position before
 	Seen     string `json:"seen,omitempty"`   // when that was last read
 	Missed   int    `json:"missed,omitempty"` // polls without an answer
-	Why      string `json:"why,omitempty"`    // what the last of them failed of
+	Why      string `json:"why,omitempty"`    // what the last of them failed of; stuck: what was read does not change any more
 }
 
 func (u *unit) proof(register int, m *memory) proof {
@@ -88,6 +88,9 @@ func (u *unit) observe(s seen, at time.Time) (headend.Event, bool) {
 		raw[i] = byte(s.raw >> (8 * (n - 1 - i)))
 	}
 	p.Raw = hex.EncodeToString(raw[:n])
+	if s.stuck {
+		p.Why = "stuck"
+	}
 	m.position, m.reported, m.seen = s.position, true, at
 	return u.event(reg, s.position, at, p)
 }

@@ -320,9 +320,12 @@ func (l *line) poll(ctx context.Context, m *master, p *poll) {
 	for _, other := range results {
 		l.d.deliver(ctx, other)
 	}
-	if len(r.decoded.readings) == 0 && len(r.events) == 0 {
+	if len(r.decoded.readings) == 0 && len(r.events) == 0 && r.refusal == nil {
 		l.d.release(r)
 		return
+	}
+	if found && r.outcome.answered < len(pl.requests) {
+		source = u.address.String() + " " + ranges(pl.requests, r.outcome.at)
 	}
 	r.batch = headend.Batch{Device: u.device.ID, Received: r.outcome.time, Source: headend.Source{Protocol: "modbus", Address: source}, Raw: r.outcome.raw}
 	l.d.deliver(ctx, r)
@@ -343,6 +346,21 @@ func (p *poll) stuck(o *outcome, c *counts) headend.Quality {
 	}
 	c.stuck.Add(1)
 	return headend.QualityUncertain
+}
+
+// asideEvery is the shortest time between two polls of a group that are kept in quarantine: each energy register of a
+// quarter of an hour is, and a profile that does not fit at all does not fill the database.
+const asideEvery = 10 * time.Minute
+
+// setAside tells why a poll is kept in quarantine beside what could be stored of it, or nil. A total below zero, or
+// a number beyond what can be stored, is no measured value but one read in the wrong way; with its bytes kept,
+// it can be read again with another profile.
+func (p *poll) setAside(d *decoded, now time.Time) *headend.Refusal {
+	if d.impossible == nil || now.Sub(p.aside) < asideEvery {
+		return nil
+	}
+	p.aside = now
+	return refusalOf(p.unit.profile, d)
 }
 
 // finish draws the conclusions of a poll: about the line, the unit, its plan and its states.
@@ -388,6 +406,7 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 		return
 	}
 	l.d.counts.polls.Add(1)
+	r.refusal = p.setAside(&r.decoded, now)
 	for absence, n := range r.decoded.absent {
 		if n > 0 {
 			l.d.counts.absent[absence].Add(uint64(n))

@@ -139,14 +139,24 @@ func newPlan(p *Profile, registers []int, base uint16, l limits) *plan {
 		}
 		pl.items = append(pl.items, it)
 	}
-	for i, q := range requests {
-		if i > 0 {
-			pl.ranges += ","
-		}
-		pl.ranges += strconv.Itoa(int(q.function)) + ":" + strconv.Itoa(int(q.address)) + "+" + strconv.Itoa(int(q.count))
-	}
+	pl.ranges = ranges(requests, nil)
 	pl.bridged = bridges(requests, spans)
 	return pl
+}
+
+// ranges is requests in words, as in 4:0+76,4:342+40; with at, only those that were answered.
+func ranges(requests []request, at []int) string {
+	text := ""
+	for i, q := range requests {
+		if at != nil && at[i] < 0 {
+			continue
+		}
+		if text != "" {
+			text += ","
+		}
+		text += strconv.Itoa(int(q.function)) + ":" + strconv.Itoa(int(q.address)) + "+" + strconv.Itoa(int(q.count))
+	}
+	return text
 }
 
 // bridges tells whether requests read anything that is in no span.

@@ -83,6 +83,7 @@ type seen struct {
 	raw      uint64
 	position Position
 	read     bool
+	stuck    bool // it was read again and again with not one bit changed in its group: not a position
 }
 
 // decoded is what a poll says.
@@ -91,11 +92,20 @@ type decoded struct {
 	states   []seen
 	absent   [absences]int
 	moved    bool // SunSpec: the block is not where it was
+
+	// The first value that no device measures, which speaks for a profile that does not fit.
+	impossible *Register
+	why        Absence
+}
+
+func (d *decoded) clear() {
+	d.readings, d.states, d.absent, d.moved = d.readings[:0], d.states[:0], [absences]int{}, false
+	d.impossible, d.why = nil, 0
 }
 
 // decode reads the values of a plan out of an outcome.
 func decode(p *Profile, pl *plan, o *outcome, quality headend.Quality, d *decoded) {
-	d.readings, d.states, d.absent, d.moved = d.readings[:0], d.states[:0], [absences]int{}, false
+	d.clear()
 	if p.SunSpec != nil && !sameModel(p, pl, o) {
 		d.moved = o.answered > 0
 		o.answered = 0
@@ -113,8 +123,8 @@ func decode(p *Profile, pl *plan, o *outcome, quality headend.Quality, d *decode
 			absent = NotRead
 		}
 		if reg.Role == State {
-			s := seen{register: it.register, raw: raw, read: absent != NotRead}
-			if absent == 0 {
+			s := seen{register: it.register, raw: raw, read: absent != NotRead, stuck: quality != 0}
+			if absent == 0 && !s.stuck {
 				s.position = reg.position(raw, exponent)
 			}
 			d.states = append(d.states, s)
@@ -127,6 +137,9 @@ func decode(p *Profile, pl *plan, o *outcome, quality headend.Quality, d *decode
 		}
 		if absent != 0 {
 			d.absent[absent]++
+			if d.impossible == nil && (absent == NegativeTotal || absent == OutOfRange) {
+				d.impossible, d.why = reg, absent
+			}
 			continue
 		}
 		d.readings = append(d.readings, headend.Reading{Time: o.time, Quantity: reg.Quantity, Value: v, Quality: q | quality})

@@ -11,15 +11,19 @@ import (
 func (r *reader) check(p *Profile) {
 	r.quantities(p)
 	r.overlaps(p)
-	used := make([]bool, len(p.Groups))
+	used, measured := make([]bool, len(p.Groups)), make([]bool, len(p.Groups))
 	for i := range p.Registers {
 		if g := p.Registers[i].Group; g >= 0 {
 			used[g] = true
+			measured[g] = measured[g] || p.Registers[i].Role == Quantity
 		}
 	}
 	for i, g := range p.Groups {
-		if !used[i] {
+		switch {
+		case !used[i]:
 			r.faults = append(r.faults, fmt.Errorf("%s: group %s has no registers", p.File, g.Name))
+		case g.Stuck > 0 && !measured[i]:
+			r.faults = append(r.faults, fmt.Errorf("%s: group %s: stuck needs a quantity that never stands still; a breaker may stay closed for years", p.File, g.Name))
 		}
 	}
 }

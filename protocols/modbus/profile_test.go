@@ -186,6 +186,11 @@ func TestProfileFaults(t *testing.T) {
 	if _, err := ParseProfile("own.yaml", []byte(smallProfile)); err != nil {
 		t.Errorf("without the fault: %v", err)
 	}
+	states := strings.Replace(smallProfile, "interval: 10s}", "interval: 10s}\n  state: {interval: 1s, stuck: 5}", 1) + "  - {state: breaker, address: 1, type: u16, enum: {0: open}, group: state}\n"
+	states = strings.Replace(states, "unit: V}", "unit: V, group: live}", 1)
+	if _, err := ParseProfile("own.yaml", []byte(states)); err == nil || !strings.Contains(err.Error(), "group state: stuck needs a quantity") {
+		t.Errorf("stuck without a quantity: %v", err)
+	}
 	for text, want := range map[string]string{
 		"": "own.yaml", "a: [": "own.yaml", "- 1": "own.yaml:1", "model: other": `own.yaml:1: model "other"`,
 	} {
