@@ -1,6 +1,12 @@
 package headend
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrLeaseLost says that another head-end detects now: what this one found was not written.
+var ErrLeaseLost = errors.New("another head-end holds the lease for detection")
 
 // Grid is the registry as the detector needs it. The same id with different times is a later version of the
 // same thing.

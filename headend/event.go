@@ -10,12 +10,13 @@ const (
 	EventPowerDown    EventType = "power_down"    // last gasp: supply lost, said by the dying device
 	EventPowerUp      EventType = "power_up"      // supply is back
 	EventPowerFailure EventType = "power_failure" // an entry of the meter's own log: Time is the end, Duration the length
+	EventLogRead      EventType = "log_read"      // the whole log of the last Duration was read: what is not in it did not happen
 	EventPhaseLost    EventType = "phase_lost"    // Phases says which
 	EventPhaseBack    EventType = "phase_back"
 	EventRelayOpen    EventType = "relay_open" // the customer's relay: no supply interruption
 	EventRelayClosed  EventType = "relay_closed"
 	EventTamper       EventType = "tamper"
-	EventClockSet     EventType = "clock_set" // Detail may hold the former time
+	EventClockSet     EventType = "clock_set" // Detail may hold the former time as {"former":"2026-11-21T10:30:00Z"}
 	EventOnline       EventType = "online"    // the link to the device is up
 	EventOffline      EventType = "offline"   // the link is lost: says nothing about supply
 	EventUndervoltage EventType = "undervoltage"
