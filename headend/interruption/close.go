@@ -7,6 +7,10 @@ import (
 // decide applies what operators decided, in the order they decided it.
 func (s *solver) decide(l *ledger) {
 	for _, decision := range s.d.decisions {
+		if decision.Kind == SetOwn || decision.Kind == ClearOwn {
+			l.own(decision.Point, at(decision.Moment), decision.Kind == SetOwn)
+			continue
+		}
 		g := l.find(decision.Node, decision.Point, at(decision.Moment))
 		if g == nil {
 			continue
@@ -18,6 +22,8 @@ func (s *solver) decide(l *ledger) {
 			g.planned = 1
 		case SetUnplanned:
 			g.planned = -1
+		case SetDeclared, ClearDeclared:
+			g.declared = decision.Kind == SetDeclared
 		case Split:
 			s.split(l, g, decision.Part)
 		case Merge:
@@ -28,6 +34,28 @@ func (s *solver) decide(l *ledger) {
 			}
 		}
 	}
+}
+
+// own marks the interruption of a usage point at a moment, of several the latest, as the customer's own fault.
+func (l *ledger) own(p PointNo, m moment, own bool) {
+	var best *row
+	for _, g := range l.groups {
+		for i := range g.rows {
+			r := &g.rows[i]
+			if r.point == p && r.from()-15*minute <= m && m <= r.end.plus(15*minute) && (best == nil || r.from() > best.from()) {
+				best = r
+			}
+		}
+	}
+	if best != nil {
+		best.own = own
+	}
+}
+
+// first is the index of the first row of a usage point.
+func (l *ledger) first(p PointNo) int {
+	i, _ := slices.BinarySearchFunc(l.rows, p, func(r row, p PointNo) int { return compare(r.point, p) })
+	return i
 }
 
 // find is the outage at a place and a moment; of several the one with the latest start before it.
@@ -61,6 +89,7 @@ func (s *solver) split(l *ledger, g *group, below NodeNo) {
 	}
 	made := *g
 	made.node, made.point, made.split, made.rows, made.cause, made.planned = below, NoPoint, g.node, nil, "", 0
+	made.declared = false
 	kept := g.rows[:0:0]
 	for _, r := range g.rows {
 		if g.tree.below(below, s.d.net.nodeAt(r.point, r.from())) {
@@ -116,6 +145,11 @@ func (s *solver) close(l *ledger, component int32) {
 		}
 		return compare(a.from(), b.from())
 	})
+	for i := 1; i < len(l.rows); i++ { // what begins nobody knows when begins after the one before
+		if r, before := &l.rows[i], &l.rows[i-1]; r.point == before.point && r.start == unknown {
+			r.lo = max(r.lo, before.end)
+		}
+	}
 	s.compareCounters(l, component)
 	l.rest()
 }
@@ -189,8 +223,7 @@ func (s *solver) counted(l *ledger, p PointNo, from, to *said, list []said) Coun
 		}
 	}
 	c.Overflow = !c.Short && (c.Overflow || logged > 0) && logged < c.Failures
-	first, _ := slices.BinarySearchFunc(l.rows, p, func(r row, p PointNo) int { return compare(r.point, p) })
-	for ; first < len(l.rows) && l.rows[first].point == p; first++ {
+	for first := l.first(p); first < len(l.rows) && l.rows[first].point == p; first++ {
 		if r := &l.rows[first]; r.phases == 0 && from.m < r.end && r.end <= to.m && (!c.Short || r.start != unknown && r.end-r.start <= 5*minute) {
 			c.Known++
 		}

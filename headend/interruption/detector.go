@@ -34,6 +34,7 @@ type Detector struct {
 	decided    map[int32]bool // components about which an operator decided
 	pruned     moment
 	nextID     uint64
+	nextRow    uint64
 	live       live
 }
 
@@ -46,6 +47,7 @@ type area struct {
 	from   moment // the earliest moment that the evidence since then speaks of
 	wake   moment // when time alone changes something; open: never
 	last   moment // when it was derived
+	since  moment // what devices said before was dropped; unknown: nothing was
 }
 
 const (
@@ -70,10 +72,10 @@ type name struct {
 func New(net *Network, settings Settings) *Detector {
 	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
 		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
-		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
+		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, nextRow: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
 	d.SetRates(nil)
 	for i := range d.parts {
-		d.parts[i].wake = open
+		d.parts[i].wake, d.parts[i].since = open, unknown
 	}
 	return d
 }
@@ -140,6 +142,9 @@ func (d *Detector) observe(e *Evidence) Verdict {
 		}
 		return verdict
 	case v != NoNode:
+		if m < d.parts[d.net.nodes[v].component].since {
+			return TooOld
+		}
 		verdict := put(d.saidAt, v, made, d.settings.MaxEvents)
 		if verdict == Taken {
 			d.stir(d.net.nodes[v].component, urgent, m-quiet)
@@ -233,6 +238,14 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	if e.kind == PowerUp || e.kind == PhaseBack {
 		d.heard(p, r, m)
 	}
+	v := d.net.nodeAt(p, m)
+	if v == NoNode {
+		v = pt.node
+	}
+	component := d.net.nodes[v].component
+	if m < d.parts[component].since {
+		return TooOld
+	}
 	if r.dossier == nil {
 		r.dossier = &dossier{}
 	}
@@ -241,11 +254,6 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		return verdict
 	}
 	r.dossier.epoch = 0
-	v := d.net.nodeAt(p, m)
-	if v == NoNode {
-		v = pt.node
-	}
-	component := d.net.nodes[v].component
 	if e.kind == FailureCount || e.kind == ShortCount {
 		if d.countersOf[component] == nil {
 			d.countersOf[component] = map[PointNo]struct{}{}
@@ -348,8 +356,9 @@ func (d *Detector) Decide(decision Decision) {
 type Changes struct {
 	Outages       []Outage       // new or changed
 	Withdrawn     []uint64       // outages that are none
+	Retracted     []Retracted    // the same, each with its reason
 	Interruptions []Interruption // new or changed
-	Removed       []Interruption // rows that are none any more, with the reason
+	Removed       []Interruption // rows that are none any more, by their ID, with the reason
 	Counted       []Counted      // of the components that were derived
 	Topology      []TopologyFault
 	Pings         []Ping

@@ -12,7 +12,7 @@ type row struct {
 	point    PointNo
 	group    int32 // index of its outage
 	start    moment
-	lo       moment // where start is unknown
+	lo, hi   moment // bounds of the start where it is unknown
 	end      moment
 	startBy  Basis
 	endBy    Basis
@@ -21,6 +21,7 @@ type row struct {
 	truth    bool
 	gasped   bool
 	up       bool
+	own      bool // by decision
 }
 
 func (r *row) from() moment {
@@ -30,7 +31,7 @@ func (r *row) from() moment {
 	if r.end < open {
 		return r.end
 	}
-	return r.lo
+	return r.hi
 }
 
 // group is an outage in the making.
@@ -49,6 +50,7 @@ type group struct {
 	plan     *Plan
 	cause    string
 	planned  int8 // -1: an operator says no; 1: yes
+	declared bool
 	by       string
 	excluded []PointNo
 	split    NodeNo
@@ -356,7 +358,7 @@ func (s *solver) collect(l *ledger, g *group, v NodeNo, o *onset, h hope) {
 
 // observed is the row of a usage point with a stretch of its own, completed from its neighbours.
 func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row {
-	r := row{point: x.point, start: x.start, lo: x.lo, end: x.end, startBy: x.startBy, endBy: x.endBy, phases: x.phases | lost, observed: true, truth: x.truth, gasped: x.gasps > 0, up: x.up}
+	r := row{point: x.point, start: x.start, lo: x.lo, hi: x.hi, end: x.end, startBy: x.startBy, endBy: x.endBy, phases: x.phases | lost, observed: true, truth: x.truth, gasped: x.gasps > 0, up: x.up}
 	if x.truth {
 		return r
 	}
@@ -413,7 +415,7 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 	if dos := s.d.records[p].dossier; dos != nil && len(dos.events) > 0 && end < open && from != unknown && subject.knowsNothing(dos.events, from, end) {
 		return nil, true
 	}
-	r = &row{point: p, start: h.m, lo: h.lo, end: end, startBy: h.by, endBy: by, phases: lost}
+	r = &row{point: p, start: h.m, lo: h.lo, hi: m, end: end, startBy: h.by, endBy: by, phases: lost}
 	if h.m == unknown {
 		r.startBy = ByNothing
 	}

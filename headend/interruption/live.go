@@ -67,8 +67,7 @@ func (d *Detector) Status(p PointNo) Status {
 	var ended moment = unknown
 	if part.ledger != nil {
 		rows := part.ledger.rows
-		i, _ := slices.BinarySearchFunc(rows, p, func(r row, p PointNo) int { return compare(r.point, p) })
-		for ; i < len(rows) && rows[i].point == p; i++ {
+		for i := part.ledger.first(p); i < len(rows) && rows[i].point == p; i++ {
 			r := &rows[i]
 			if r.end == open {
 				g := part.ledger.groups[r.group]
@@ -121,12 +120,12 @@ func (d *Detector) stateOf(g *group) State {
 // rename gives the outages of a new ledger the numbers of those they continue, and says what has changed.
 func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 	l := part.ledger
-	ids := d.match(part, l)
-	names := make([]name, len(l.groups))
+	ids, known := d.match(part, l)
+	names, told := make([]name, len(l.groups)), len(c.Retracted)
 	kept := map[uint64]bool{}
 	for i, g := range l.groups {
 		if ids[i] == 0 {
-			if d.heldBack(g) {
+			if !known[i] && d.heldBack(g) {
 				continue
 			}
 			ids[i] = d.nextID
@@ -141,6 +140,7 @@ func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 			old[n.id] = &n.shown
 			if !kept[n.id] && n.shown.alive(d.floor) {
 				c.Withdrawn = append(c.Withdrawn, n.id)
+				c.Retracted = append(c.Retracted, Retracted{ID: n.id})
 			}
 		}
 	}
@@ -154,6 +154,7 @@ func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 		}
 	}
 	part.names = names
+	d.sayWhy(part, c.Retracted[told:])
 	d.revise(part, c)
 }
 
@@ -163,7 +164,7 @@ func (o *Outage) alive(floor moment) bool { return o.End.IsZero() || at(o.End) >
 // same compares what is told of an outage.
 func (o *Outage) same(b *Outage) bool {
 	return o.Node == b.Node && o.Point == b.Point && o.Part == b.Part && o.Phases == b.Phases && o.State == b.State && o.Start.Equal(b.Start) && o.End.Equal(b.End) &&
-		o.Cause == b.Cause && o.Planned == b.Planned && o.Plan == b.Plan && o.Overrun == b.Overrun && o.Points == b.Points && o.Out == b.Out && o.Seen == b.Seen &&
+		o.Cause == b.Cause && o.Own == b.Own && o.Declared == b.Declared && o.Planned == b.Planned && o.Plan == b.Plan && o.Overrun == b.Overrun && o.Points == b.Points && o.Out == b.Out && o.Seen == b.Seen &&
 		slices.Equal(o.Steps, b.Steps) && slices.Equal(o.Trail, b.Trail)
 }
 
@@ -172,8 +173,9 @@ func (d *Detector) heldBack(g *group) bool {
 	return d.live.storm.On && g.node == NoNode && !slices.ContainsFunc(g.rows, func(r row) bool { return r.truth })
 }
 
-// match finds for each outage the number of the one it shares most rows with.
-func (d *Detector) match(part *area, l *ledger) []uint64 {
+// match finds for each outage the number of the one it shares most rows with; 0 where another outage has taken it. It also
+// tells which hold rows that were told before.
+func (d *Detector) match(part *area, l *ledger) (ids []uint64, known []bool) {
 	type link struct {
 		id     uint64
 		group  int
@@ -210,14 +212,15 @@ func (d *Detector) match(part *area, l *ledger) []uint64 {
 		}
 		return a.group - b.group
 	})
-	ids := make([]uint64, len(l.groups))
+	ids, known = make([]uint64, len(l.groups)), make([]bool, len(l.groups))
 	taken := map[uint64]bool{}
 	for _, x := range links {
+		known[x.group] = true
 		if ids[x.group] == 0 && !taken[x.id] {
 			ids[x.group], taken[x.id] = x.id, true
 		}
 	}
-	return ids
+	return ids, known
 }
 
 // revise compares the rows with those told before.
@@ -230,29 +233,32 @@ func (d *Detector) revise(part *area, c *Changes) {
 			continue
 		}
 		rows = append(rows, Interruption{Point: r.point, Outage: n.id, Start: r.start.time(), End: r.end.time(), StartBy: r.startBy, EndBy: r.endBy,
-			Phases: r.phases, Observed: r.observed, Planned: n.shown.Planned})
+			Phases: r.phases, Observed: r.observed, Planned: n.shown.Planned, Cause: n.shown.Cause, Own: r.own, Declared: n.shown.Declared})
 		if r.start == unknown {
 			rows[len(rows)-1].NotBefore = r.lo.time()
 		}
 	}
 	old := part.shown
 	k := 0
-	gone := func(x Interruption) {
+	gone := func(x Interruption, instead *Interruption) {
 		if !x.End.IsZero() && at(x.End) < d.floor {
 			return // out of memory, not out of the world
 		}
 		x.Revision++
-		x.Reason = "the evidence does not support it any more"
+		x.Reason = d.deniedBy(&x)
+		if instead != nil {
+			x.Reason = fmt.Sprintf("it is one with interruption %d", instead.ID)
+		}
 		c.Removed = append(c.Removed, x)
 	}
 	for i := range rows {
 		r := &rows[i]
 		for k < len(old) && (old[k].Point < r.Point || old[k].Point == r.Point && old[k].ends().Before(r.begins())) {
-			gone(old[k])
+			gone(old[k], joined(rows[:i], &old[k]))
 			k++
 		}
 		if k < len(old) && old[k].Point == r.Point && !r.ends().Before(old[k].begins()) {
-			r.Revision, r.Reason = old[k].Revision, old[k].Reason
+			r.ID, r.Revision, r.Reason = old[k].ID, old[k].Revision, old[k].Reason
 			if why := changed(&old[k], r); why != "" {
 				r.Revision, r.Reason = r.Revision+1, why
 				c.Interruptions = append(c.Interruptions, *r)
@@ -260,13 +266,22 @@ func (d *Detector) revise(part *area, c *Changes) {
 			k++
 			continue
 		}
-		r.Revision, r.Reason = 1, "new: start by "+r.StartBy.String()
+		r.ID, r.Revision, r.Reason = d.nextRow, 1, "new: start by "+r.StartBy.String()
+		d.nextRow++
 		c.Interruptions = append(c.Interruptions, *r)
 	}
 	for ; k < len(old); k++ {
-		gone(old[k])
+		gone(old[k], joined(rows, &old[k]))
 	}
 	part.shown = rows
+}
+
+// joined is the row that an old one has become part of: the last of those told, when it overlaps or touches.
+func joined(rows []Interruption, old *Interruption) *Interruption {
+	if k := len(rows) - 1; k >= 0 && rows[k].Point == old.Point && !rows[k].ends().Before(old.begins()) {
+		return &rows[k]
+	}
+	return nil
 }
 
 var forever = time.Unix(1<<40, 0)
@@ -308,6 +323,9 @@ func changed(a, b *Interruption) string {
 	} else {
 		edge("end", a.End, b.End, b.EndBy)
 	}
+	if b.Start.IsZero() {
+		edge("not before", a.NotBefore, b.NotBefore, ByLifeSign)
+	}
 	if why == "" && (a.StartBy != b.StartBy || a.EndBy != b.EndBy) {
 		say("confirmed: start by %s, end by %s", b.StartBy, b.EndBy)
 	}
@@ -322,6 +340,21 @@ func changed(a, b *Interruption) string {
 	}
 	if a.Planned != b.Planned {
 		say("planned: %v", b.Planned)
+	}
+	switch {
+	case a.Cause == b.Cause:
+	case b.Cause == "":
+		say("cause %q taken back", a.Cause)
+	case a.Cause == "":
+		say("cause %q", b.Cause)
+	default:
+		say("cause %q instead of %q", b.Cause, a.Cause)
+	}
+	if a.Own != b.Own {
+		say("fault in the customer's own installation: %v", b.Own)
+	}
+	if a.Declared != b.Declared {
+		say("declared as force majeure: %v", b.Declared)
 	}
 	return why
 }

@@ -36,7 +36,7 @@ func (a *sums) add(b *sums) {
 type onset struct {
 	node     NodeNo
 	m        moment // unknown where only the returns were seen
-	lo       moment // lower bound of the beginning where m is unknown
+	lo, hi   moment // bounds of the beginning where m is unknown
 	ends     []moment
 	bound    moment   // first sign of life of those that gasped and did not say when they came back
 	weight   int      // usage points with evidence
@@ -68,10 +68,7 @@ func (o *onset) begin() moment {
 	if o.m != unknown {
 		return o.m
 	}
-	if len(o.ends) > 0 {
-		return o.ends[0]
-	}
-	return o.bound
+	return o.hi
 }
 
 func (o *onset) firstEnd(now moment) moment {
@@ -226,9 +223,10 @@ func (o *onset) endsNear(m, tolerance moment) bool {
 
 // finish works out what the onset's members say together.
 func (o *onset) finish() {
-	o.bound, o.weight, o.ends = open, len(o.members), nil
+	o.bound, o.hi, o.weight, o.ends = open, open, len(o.members), nil
 	for i := range o.members {
 		m := &o.members[i]
+		o.hi = min(o.hi, m.edge())
 		switch {
 		case m.end < open:
 			o.ends = append(o.ends, m.end)
@@ -238,13 +236,14 @@ func (o *onset) finish() {
 	}
 	for _, k := range o.kids {
 		o.ends = append(o.ends, k.ends...)
-		o.bound = min(o.bound, k.bound)
+		o.bound, o.hi = min(o.bound, k.bound), min(o.hi, k.begin())
 		o.weight += k.weight
 	}
 	for i := range o.seen {
 		if o.seen[i].end < open && len(o.ends) == 0 {
 			o.bound = min(o.bound, o.seen[i].end)
 		}
+		o.hi = min(o.hi, o.seen[i].edge())
 	}
 	slices.Sort(o.ends)
 }

@@ -24,25 +24,27 @@ func (s State) String() string { return stateNames[s] }
 
 // Outage is one fault or planned cut, with everything that is known of it now.
 type Outage struct {
-	ID      uint64 // given when it was first seen; the same through all revisions
-	Node    NodeNo // the lowest that explains the evidence; NoNode: Point alone
-	Point   PointNo
-	Part    bool           // only a part of what is below the node is out, and the registry knows no node for it
-	Phases  headend.Phases // lost; 0: all
-	State   State
-	Start   time.Time // of the first interruption; zero: not known
-	End     time.Time // of the last; zero: it lasts, or is not known
-	Odds    float64   // natural logarithm, for it against nothing having failed
-	Cause   string    // an operator's word
-	Planned bool
-	Plan    string        // id of the calendar entry
-	Notice  time.Time     // when customers were told of the plan; zero: they were not
-	Overrun time.Duration // beyond the plan's window, so far
-	Points  int           // usage points interrupted
-	Out     int           // of them, now
-	Seen    int           // of them, with evidence of their own; the others are inferred
-	Steps   []Step        // in order of time
-	Trail   []string      // why, in words
+	ID       uint64 // given when it was first seen; the same through all revisions
+	Node     NodeNo // the lowest that explains the evidence; NoNode: Point alone
+	Point    PointNo
+	Part     bool           // only a part of what is below the node is out, and the registry knows no node for it
+	Phases   headend.Phases // lost; 0: all
+	State    State
+	Start    time.Time // of the first interruption; zero: not known
+	End      time.Time // of the last; zero: it lasts, or is not known
+	Odds     float64   // natural logarithm, for it against nothing having failed
+	Cause    string    // an operator's word
+	Own      bool      // the fault was in a customer's own installation: the interruption says whose
+	Declared bool      // force majeure, by declaration
+	Planned  bool
+	Plan     string        // id of the calendar entry
+	Notice   time.Time     // when customers were told of the plan; zero: they were not
+	Overrun  time.Duration // beyond the plan's window, so far
+	Points   int           // usage points interrupted
+	Out      int           // of them, now
+	Seen     int           // of them, with evidence of their own; the others are inferred
+	Steps    []Step        // in order of time
+	Trail    []string      // why, in words
 }
 
 // Step is a part of an outage that came back at one time.
@@ -54,7 +56,11 @@ type Step struct {
 }
 
 // Interruption is one usage point without supply: a row of the ledger.
+//
+// It is known by Point and ID. The ID is the same through all changes of the row: when its edges move, when it is joined with a
+// later one (which is removed) and when a part of it is split off (which is new). It is never given again.
 type Interruption struct {
+	ID        uint64 // from Snapshot.NextRow on; unique in the detector, not only in its usage point
 	Point     PointNo
 	Outage    uint64
 	Start     time.Time // zero: not known, but not before NotBefore
@@ -65,8 +71,17 @@ type Interruption struct {
 	Phases    headend.Phases // lost; 0: all of the usage point's
 	Observed  bool           // by the usage point's own evidence; otherwise inferred from its neighbours
 	Planned   bool
+	Cause     string // an operator's word about its outage
+	Own       bool   // the fault was in the customer's own installation
+	Declared  bool   // force majeure, by declaration
 	Revision  int    // 1 when it is new
 	Reason    string // why it is new, changed or withdrawn
+}
+
+// Retracted is an outage that is none, and why in words.
+type Retracted struct {
+	ID     uint64
+	Reason string
 }
 
 // Counted is what a meter's counter of failures says beside the interruptions whose times are known. The difference

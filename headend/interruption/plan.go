@@ -124,11 +124,18 @@ type DecisionKind uint8
 
 // Kinds of decisions. There is none that ends an outage: when a ticket was closed says nothing about supply.
 const (
-	SetCause DecisionKind = iota + 1
+	SetCause DecisionKind = iota + 1 // Cause "" takes it back
 	SetPlanned
 	SetUnplanned
 	Split // what is below Part becomes an outage of its own
 	Merge // the outage at OtherNode or OtherPoint at OtherMoment becomes part of this one
+	// SetOwn says that the fault was in the installation of the customer at Point, who was interrupted at Moment,
+	// whatever outage that was part of: for that customer it is not counted, for neighbours it is. Node is not
+	// needed; without Point it says nothing.
+	SetOwn
+	ClearOwn
+	SetDeclared // force majeure, by declaration
+	ClearDeclared
 )
 
 // Decision is what an operator decided. It names the outage by what it is about, the place and a moment
@@ -166,5 +173,14 @@ func compareDecisions(a, b Decision) int {
 	if a.Part != b.Part {
 		return compare(a.Part, b.Part)
 	}
-	return strings.Compare(a.Cause+a.By, b.Cause+b.By)
+	if k := strings.Compare(a.Cause+a.By, b.Cause+b.By); k != 0 {
+		return k
+	}
+	if a.OtherNode != b.OtherNode {
+		return compare(a.OtherNode, b.OtherNode)
+	}
+	if a.OtherPoint != b.OtherPoint {
+		return compare(a.OtherPoint, b.OtherPoint)
+	}
+	return a.OtherMoment.Compare(b.OtherMoment)
 }

@@ -429,11 +429,12 @@ func (s *scenario) say(n int, id string, at, end time.Time, e Evidence, o map[st
 
 // decision reads "operator cause|planned|unplanned|split|merge PLACE@TIME ...".
 func (s *scenario) decision(n int, made time.Time, w []string) error {
-	kind := map[string]DecisionKind{"cause": SetCause, "planned": SetPlanned, "unplanned": SetUnplanned, "split": Split, "merge": Merge}[w[0]]
+	kind := map[string]DecisionKind{"cause": SetCause, "planned": SetPlanned, "unplanned": SetUnplanned, "split": Split, "merge": Merge,
+		"own": SetOwn, "not_own": ClearOwn, "declared": SetDeclared, "not_declared": ClearDeclared}[w[0]]
 	place, when, ok := strings.Cut(w[1], "@")
 	moment, good := s.clock(when)
 	if kind == 0 || !ok || !good {
-		return fmt.Errorf("operator cause|planned|unplanned|split|merge PLACE@TIME")
+		return fmt.Errorf("operator cause|planned|unplanned|own|not_own|declared|not_declared|split|merge PLACE@TIME")
 	}
 	s.lines = append(s.lines, scenarioLine{number: n, arrival: made, decision: func(net *Network) Decision {
 		out := Decision{Kind: kind, Made: made, By: "operator", Node: NoNode, Point: NoPoint, Part: NoNode, OtherNode: NoNode, OtherPoint: NoPoint, Moment: moment}
@@ -622,12 +623,12 @@ func told(d *Detector) []string {
 	at := map[uint64]string{}
 	for _, o := range d.Outages() {
 		at[o.ID] = fmt.Sprintf("%s part %v phases %s", placeOf(d.net, o), o.Part, o.Phases)
-		out = append(out, fmt.Sprintf("outage %s %v %s..%s planned %v %s overrun %s cause %q points %d seen %d steps %v trail %v", at[o.ID], o.State, o.Start.Format(time.StampMilli),
-			o.End.Format(time.StampMilli), o.Planned, o.Plan, o.Overrun, o.Cause, o.Points, o.Seen, o.Steps, o.Trail))
+		out = append(out, fmt.Sprintf("outage %s %v %s..%s planned %v %s overrun %s cause %q own %v declared %v points %d seen %d steps %v trail %v", at[o.ID], o.State, o.Start.Format(time.StampMilli),
+			o.End.Format(time.StampMilli), o.Planned, o.Plan, o.Overrun, o.Cause, o.Own, o.Declared, o.Points, o.Seen, o.Steps, o.Trail))
 	}
 	for _, i := range d.Interruptions() {
-		out = append(out, fmt.Sprintf("%s %s (%s, not before %s) .. %s (%s) phases %s observed %v planned %v of %s", d.net.PointID(i.Point), i.Start.Format(time.StampMilli), i.StartBy,
-			i.NotBefore.Format(time.Stamp), i.End.Format(time.StampMilli), i.EndBy, i.Phases, i.Observed, i.Planned, at[i.Outage]))
+		out = append(out, fmt.Sprintf("%s %s (%s, not before %s) .. %s (%s) phases %s observed %v planned %v cause %q own %v declared %v of %s", d.net.PointID(i.Point), i.Start.Format(time.StampMilli), i.StartBy,
+			i.NotBefore.Format(time.Stamp), i.End.Format(time.StampMilli), i.EndBy, i.Phases, i.Observed, i.Planned, i.Cause, i.Own, i.Declared, at[i.Outage]))
 	}
 	for _, c := range d.Counted() {
 		out = append(out, fmt.Sprintf("counted %s %+v", d.net.PointID(c.Point), c))
@@ -780,6 +781,10 @@ func (s *scenario) pointFails(d *Detector, p PointNo, w []string) string {
 	for _, r := range rows {
 		for _, word := range want {
 			switch {
+			case word == "own" && !r.Own, word == "not_own" && r.Own, word == "declared" && !r.Declared, word == "undeclared" && r.Declared:
+				return fmt.Sprintf("own %v declared %v", r.Own, r.Declared)
+			case strings.HasPrefix(word, "cause=") && r.Cause != strings.TrimPrefix(word, "cause="):
+				return fmt.Sprintf("cause %q", r.Cause)
 			case word == "inferred" && r.Observed, word == "observed" && !r.Observed, word == "planned" && !r.Planned:
 				return fmt.Sprintf("observed %v planned %v", r.Observed, r.Planned)
 			case strings.HasPrefix(word, "L") && r.Phases.String() != word:
@@ -833,6 +838,10 @@ func (s *scenario) unlike(o *Outage, w []string) string {
 			i++
 		case "planned", "unplanned":
 			got, want = map[bool]string{true: "planned", false: "unplanned"}[o.Planned], w[i]
+		case "declared", "undeclared":
+			got, want = map[bool]string{true: "declared", false: "undeclared"}[o.Declared], w[i]
+		case "own":
+			got, want = strconv.FormatBool(o.Own), "true"
 		case "part":
 			got, want = strconv.FormatBool(o.Part), "true"
 		case "L1", "L2", "L3":

@@ -11,32 +11,44 @@ import (
 type Snapshot struct {
 	Cursor        []byte    // the runner's own: behind the last evidence that was observed
 	Now           time.Time // of the last Advance
-	NextID        uint64
+	NextID        uint64    // of outages
+	NextRow       uint64    // of interruptions; both only rise
 	ReplayFrom    time.Time // evidence since then, by device time, must be fed again
 	Outages       []Outage
 	Interruptions []Interruption
 	Storm         Storm
+	Kept          []Kept // which evidence the ledger still rests on
+}
+
+// Kept says that of what devices at and below a substation said, all since a moment is kept. What is older and fed again
+// is refused as TooOld, so that what has left memory does not come back as new.
+type Kept struct {
+	Node  NodeNo
+	Since time.Time
 }
 
 // Snapshot is the state after the last Advance. Store it in the transaction that stores that Advance's Changes.
 func (d *Detector) Snapshot(cursor []byte) Snapshot {
 	from := d.floor
-	for i := range d.parts {
-		if l := d.parts[i].ledger; l != nil {
-			for _, g := range l.groups {
-				from = min(from, g.start)
-			}
+	var kept []Kept
+	seen := make([]bool, len(d.parts))
+	for v := range d.net.nodes {
+		i := d.net.nodes[v].component
+		if since := d.parts[i].since; since != unknown && !seen[i] {
+			kept = append(kept, Kept{NodeNo(v), since.time()})
+			from = min(from, since)
 		}
+		seen[i] = true
 	}
 	// Whether a meter was heard shortly before an onset is asked for up to six hours back, its rhythm for two days.
-	return Snapshot{Cursor: cursor, Now: d.now.time(), NextID: d.nextID, ReplayFrom: from.plus(-48 * 60 * minute).time(),
-		Outages: d.Outages(), Interruptions: d.Interruptions(), Storm: d.live.storm}
+	return Snapshot{Cursor: cursor, Now: d.now.time(), NextID: d.nextID, NextRow: d.nextRow, ReplayFrom: from.plus(-48 * 60 * minute).time(),
+		Outages: d.Outages(), Interruptions: d.Interruptions(), Storm: d.live.storm, Kept: kept}
 }
 
 // Restore gives a new detector of the same network its history back. Feed the evidence, plans and decisions since
 // ReplayFrom, in any order, then Advance: what is told is only what is new.
 func (d *Detector) Restore(s Snapshot) {
-	d.nextID, d.live.storm = max(s.NextID, 1), s.Storm
+	d.nextID, d.nextRow, d.live.storm = max(s.NextID, 1), max(s.NextRow, 1), s.Storm
 	for _, o := range s.Outages {
 		v := o.Node
 		if v == NoNode {
@@ -44,11 +56,16 @@ func (d *Detector) Restore(s Snapshot) {
 		}
 		part := &d.parts[d.net.nodes[v].component]
 		part.names = append(part.names, name{id: o.ID, state: o.State, shown: o})
+		d.nextID = max(d.nextID, o.ID+1)
 		d.stir(d.net.nodes[v].component, urgent, unknown)
 	}
 	for _, r := range s.Interruptions {
 		part := &d.parts[d.net.nodes[d.net.points[r.Point].node].component]
 		part.shown = append(part.shown, r)
+		d.nextRow = max(d.nextRow, r.ID+1)
+	}
+	for _, k := range s.Kept {
+		d.parts[d.net.nodes[k.Node].component].since = at(k.Since)
 	}
 	for i := range d.parts {
 		slices.SortStableFunc(d.parts[i].shown, func(a, b Interruption) int {
@@ -70,6 +87,9 @@ func (d *Detector) prune() {
 	cut := make([]moment, len(d.parts))
 	for i := range d.parts {
 		cut[i] = d.floor - 60*minute
+		if d.parts[i].ledger == nil && len(d.parts[i].names) > 0 { // restored, not derived yet: who knows what they rest on
+			cut[i] = d.parts[i].since
+		}
 		if l := d.parts[i].ledger; l != nil {
 			for k := len(l.busy) - 1; k >= 0 && l.busy[k].to >= cut[i]-quiet; k-- {
 				cut[i] = min(cut[i], l.busy[k].from-quiet)
@@ -79,12 +99,18 @@ func (d *Detector) prune() {
 			}
 		}
 	}
+	for i := range d.parts {
+		d.parts[i].since = max(d.parts[i].since, cut[i])
+	}
 	for p := range d.records {
 		r := &d.records[p]
 		if r.dossier == nil {
 			continue
 		}
 		before := cut[d.net.nodes[d.net.points[p].node].component]
+		if before == unknown {
+			continue
+		}
 		if len(r.dossier.events) > 0 && r.dossier.events[0].at < before {
 			r.dossier.prune(before)
 			r.dossier.epoch = 0

@@ -10,7 +10,7 @@ import (
 
 // outage is what is told of a group.
 func (d *Detector) outage(g *group, n name) Outage {
-	o := Outage{ID: n.id, Node: g.node, Point: g.point, Part: g.mask == part, State: n.state, End: g.end.time(), Odds: g.odds, Cause: g.cause, Points: len(g.rows)}
+	o := Outage{ID: n.id, Node: g.node, Point: g.point, Part: g.mask == part, State: n.state, End: g.end.time(), Odds: g.odds, Cause: g.cause, Declared: g.declared, Points: len(g.rows)}
 	if g.mask != 0 && g.mask < allPhases {
 		o.Phases = headend.Phases(g.mask)
 	}
@@ -26,6 +26,7 @@ func (d *Detector) outage(g *group, n name) Outage {
 		if r.observed {
 			o.Seen++
 		}
+		o.Own = o.Own || r.own
 	}
 	o.Start = start.time()
 	if g.plan != nil {
@@ -174,6 +175,14 @@ func (d *Detector) trail(g *group, o *Outage) []string {
 	}
 	if g.cause != "" {
 		say("Cause by %s: %s.", g.by, g.cause)
+	}
+	for i := range g.rows {
+		if g.rows[i].own {
+			say("The fault was in the installation of %s, by decision.", d.net.PointID(g.rows[i].point))
+		}
+	}
+	if g.declared {
+		say("Declared as force majeure.")
 	}
 	return out
 }
