@@ -3,6 +3,7 @@ package interruption
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -211,8 +212,11 @@ func TestRestartAfterTheWindow(t *testing.T) {
 		}
 	}
 	d := New(n, Settings{})
+	b := newBook(d)
 	feed(d, time.Time{})
-	d.Advance(noon.Add(20 * time.Hour))
+	if err := b.write(d.Advance(noon.Add(20 * time.Hour))); err != nil {
+		t.Fatal(err)
+	}
 	if k := len(d.Interruptions()); k != 100 {
 		t.Fatalf("%d interruptions", k)
 	}
@@ -223,14 +227,19 @@ func TestRestartAfterTheWindow(t *testing.T) {
 	if kept.NextRow != 101 {
 		t.Errorf("next row %d", kept.NextRow)
 	}
-	again := New(n, Settings{})
-	again.Restore(kept)
-	feed(again, kept.ReplayFrom)
-	if why := news(again.Advance(noon.Add(101 * time.Hour))); why != "" {
-		t.Errorf("it tells what is not new: %.600s", why)
-	}
-	if k := len(again.Interruptions()); k != 50 {
-		t.Errorf("%d interruptions", k)
+	for _, stored := range []bool{false, true} {
+		if stored { // put together from what was told
+			kept.Kept, kept.Interruptions, kept.Outages = nil, b.current(), slices.Collect(maps.Values(b.outages))
+		}
+		again := New(n, Settings{})
+		again.Restore(kept)
+		feed(again, kept.ReplayFrom)
+		if why := news(again.Advance(noon.Add(101 * time.Hour))); why != "" {
+			t.Errorf("it tells what is not new: %.600s", why)
+		}
+		if k := len(again.Interruptions()); k != 50 {
+			t.Errorf("%d interruptions", k)
+		}
 	}
 }
 

@@ -165,7 +165,7 @@ func (o *Outage) alive(floor moment) bool { return o.End.IsZero() || at(o.End) >
 func (o *Outage) same(b *Outage) bool {
 	return o.Node == b.Node && o.Point == b.Point && o.Part == b.Part && o.Phases == b.Phases && o.State == b.State && o.Start.Equal(b.Start) && o.End.Equal(b.End) &&
 		o.Cause == b.Cause && o.Own == b.Own && o.Declared == b.Declared && o.Planned == b.Planned && o.Plan == b.Plan && o.Overrun == b.Overrun && o.Points == b.Points && o.Out == b.Out && o.Seen == b.Seen &&
-		slices.Equal(o.Steps, b.Steps) && slices.Equal(o.Trail, b.Trail)
+		o.Summary == b.Summary && slices.Equal(o.Steps, b.Steps) && slices.Equal(o.Trail, b.Trail)
 }
 
 // heldBack tells whether a single light is not shown while a storm lasts.

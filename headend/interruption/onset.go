@@ -54,12 +54,13 @@ type onset struct {
 
 // census counts the usage points of a node in an onset by what they show.
 type census struct {
-	all, own, silent, dark, mute int
-	live                         []PointNo
+	all, own, silent, dark, mute, unmetered int
+	live                                    []PointNo
 }
 
 func (c *census) add(o *census) {
 	c.all, c.own, c.silent, c.dark, c.mute = c.all+o.all, c.own+o.own, c.silent+o.silent, c.dark+o.dark, c.mute+o.mute
+	c.unmetered += o.unmetered
 	c.live = append(c.live, o.live...)
 }
 

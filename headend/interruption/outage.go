@@ -44,6 +44,7 @@ type Outage struct {
 	Out      int           // of them, now
 	Seen     int           // of them, with evidence of their own; the others are inferred
 	Steps    []Step        // in order of time
+	Summary  string        // who spoke for it and who has supply again, in one line
 	Trail    []string      // why, in words
 }
 

@@ -547,7 +547,7 @@ func (s *scenario) inOrder(t *testing.T) []string {
 	wholly(t, d)
 	if testing.Verbose() {
 		for _, o := range d.Outages() {
-			t.Logf("%s %v\n  %s", s.place(o), o.State, strings.Join(o.Trail, "\n  "))
+			t.Logf("%s %v: %s\n  %s", s.place(o), o.State, o.Summary, strings.Join(o.Trail, "\n  "))
 		}
 	}
 	return told(d)
@@ -623,8 +623,8 @@ func told(d *Detector) []string {
 	at := map[uint64]string{}
 	for _, o := range d.Outages() {
 		at[o.ID] = fmt.Sprintf("%s part %v phases %s", placeOf(d.net, o), o.Part, o.Phases)
-		out = append(out, fmt.Sprintf("outage %s %v %s..%s planned %v %s overrun %s cause %q own %v declared %v points %d seen %d steps %v trail %v", at[o.ID], o.State, o.Start.Format(time.StampMilli),
-			o.End.Format(time.StampMilli), o.Planned, o.Plan, o.Overrun, o.Cause, o.Own, o.Declared, o.Points, o.Seen, o.Steps, o.Trail))
+		out = append(out, fmt.Sprintf("outage %s %v %s..%s planned %v %s overrun %s cause %q own %v declared %v points %d seen %d steps %v summary %q trail %v", at[o.ID], o.State, o.Start.Format(time.StampMilli),
+			o.End.Format(time.StampMilli), o.Planned, o.Plan, o.Overrun, o.Cause, o.Own, o.Declared, o.Points, o.Seen, o.Steps, o.Summary, o.Trail))
 	}
 	for _, i := range d.Interruptions() {
 		out = append(out, fmt.Sprintf("%s %s (%s, not before %s) .. %s (%s) phases %s observed %v planned %v cause %q own %v declared %v of %s", d.net.PointID(i.Point), i.Start.Format(time.StampMilli), i.StartBy,
@@ -695,12 +695,14 @@ func (s *scenario) fails(d *Detector, c *check) string {
 		}
 		return ""
 	case w[0] == "because":
+		said := ""
 		for _, o := range d.Outages() {
-			if strings.Contains(strings.Join(o.Trail, "\n"), w[1]) {
+			if strings.Contains(o.Summary+"\n"+strings.Join(o.Trail, "\n"), w[1]) {
 				return ""
 			}
+			said += "\n" + o.Summary
 		}
-		return "no outage says so"
+		return "no outage says so, but" + said
 	case w[0] == "ping":
 		return "" // see TestPings
 	}

@@ -21,7 +21,8 @@ type Snapshot struct {
 }
 
 // Kept says that of what devices at and below a substation said, all since a moment is kept. What is older and fed again
-// is refused as TooOld, so that what has left memory does not come back as new.
+// is refused as TooOld, so that what has left memory does not come back as new. A snapshot without it, put together from stored
+// rows, must hold all rows and outages that ended after ReplayFrom or have not; what they rest on is worked out of them.
 type Kept struct {
 	Node  NodeNo
 	Since time.Time
@@ -64,9 +65,6 @@ func (d *Detector) Restore(s Snapshot) {
 		part.shown = append(part.shown, r)
 		d.nextRow = max(d.nextRow, r.ID+1)
 	}
-	for _, k := range s.Kept {
-		d.parts[d.net.nodes[k.Node].component].since = at(k.Since)
-	}
 	for i := range d.parts {
 		slices.SortStableFunc(d.parts[i].shown, func(a, b Interruption) int {
 			if a.Point != b.Point {
@@ -76,6 +74,34 @@ func (d *Detector) Restore(s Snapshot) {
 		})
 	}
 	d.now = at(s.Now)
+	for _, k := range s.Kept {
+		d.parts[d.net.nodes[k.Node].component].since = at(k.Since)
+	}
+	if len(s.Kept) == 0 {
+		for i := range d.parts {
+			d.parts[i].restOn(d.now.plus(-span(d.settings.Window) - 60*minute))
+		}
+	}
+}
+
+// restOn works out from which moment on evidence is kept, where a snapshot was put together from stored rows: what ended before a
+// quiet time before the window is over.
+func (p *area) restOn(cut moment) {
+	if cut == unknown {
+		return
+	}
+	for k := len(p.shown) - 1; k >= 0; k-- { // until nothing reaches across
+		r := &p.shown[k]
+		if begin := at(r.begins()); begin < cut && at(r.ends()) >= cut-quiet {
+			if begin == unknown {
+				return
+			}
+			cut, k = begin-quiet, len(p.shown)
+		}
+	}
+	p.since = cut
+	p.shown = slices.DeleteFunc(p.shown, func(r Interruption) bool { return at(r.ends()) < cut })
+	p.names = slices.DeleteFunc(p.names, func(n name) bool { return !n.shown.End.IsZero() && at(n.shown.End) < cut })
 }
 
 // prune drops what is from before the window and no outage within it rests on.

@@ -40,6 +40,7 @@ func (d *Detector) outage(g *group, n name) Outage {
 	}
 	o.Steps = d.steps(g)
 	o.Trail = d.trail(g, &o)
+	o.Summary = d.summary(g, &o)
 	return o
 }
 

@@ -209,6 +209,9 @@ func (s *solver) weighOther(p PointNo, o *onset, end moment, sum *sums, tally *c
 		tally.dark++
 	case mute:
 		tally.mute++
+		if s.d.net.meterAt(p, o.begin()) == NoDevice {
+			tally.unmetered++
+		}
 	}
 	return false
 }
@@ -322,6 +325,9 @@ func (s *solver) count(v NodeNo, m moment, tally *census) {
 		if n.nodeAt(p, m) == v {
 			tally.all++
 			tally.dark++
+			if n.meterAt(p, m) == NoDevice {
+				tally.unmetered++
+			}
 		}
 	}
 	for _, child := range s.t.children[v] {
