@@ -189,7 +189,7 @@ func (s *solver) direct(v NodeNo) []*onset {
 	fuzzy = attach(list, fuzzy, func(o *onset, m *member) bool { return m.lo-tolerance <= o.m && o.m <= m.hi+tolerance })
 	list = append(list, cluster(v, fuzzy, 2*minute, func(m *member) moment { return m.start })...)
 	returns = attach(list, returns, func(o *onset, m *member) bool {
-		return m.lo.plus(-tolerance) <= o.m && o.m < m.hi && (m.absent || m.end == open || len(memberEnds(o)) == 0 || o.endsNear(m.end, 2*tolerance))
+		return m.lo.plus(-tolerance) <= o.m && o.m < m.hi && (m.lo != unknown || m.absent || m.end == open || len(memberEnds(o)) == 0 || o.endsNear(m.end, 2*tolerance))
 	})
 	back := cluster(v, returns, tolerance, func(m *member) moment { return m.hi })
 	for _, o := range back {
@@ -356,11 +356,16 @@ func (s *solver) join(v NodeNo, sources []*onset, seen []witness) []*onset {
 	}
 	var alone []*onset
 	for _, o := range back {
+		// It began with what its neighbours say began since it was last heard, of several with one that also ended with it.
 		var best *onset
+		bestNear := false
 		for _, c := range out {
-			fits := o.lo.plus(-tolerance) <= c.m && c.m < o.begin() && slices.ContainsFunc(o.ends, func(end moment) bool { return c.endsNear(end, 2*tolerance) })
-			if fits && !slices.ContainsFunc(c.kids, func(x *onset) bool { return x.node == o.node }) && (best == nil || c.m > best.m) {
-				best = c
+			if c.m < o.lo.plus(-tolerance) || c.m >= o.begin() || slices.ContainsFunc(c.kids, func(x *onset) bool { return x.node == o.node }) {
+				continue
+			}
+			near := slices.ContainsFunc(o.ends, func(end moment) bool { return c.endsNear(end, 2*tolerance) })
+			if (near || o.lo != unknown) && (best == nil || near && !bestNear || near == bestNear && c.m > best.m) {
+				best, bestNear = c, near
 			}
 		}
 		if best != nil {
