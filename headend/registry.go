@@ -34,6 +34,7 @@ type UsagePoint struct {
 	Node         string // the transformer it hangs on
 	Organisation string
 	Phases       Phases
+	Generation   bool // solar or battery behind the meter: the device may live without supply
 	From         time.Time
 	To           time.Time // zero: still active
 }

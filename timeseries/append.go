@@ -236,7 +236,7 @@ func (s *Store) copyRows(ctx context.Context, tx pgx.Tx, p *pivot, write plan) e
 	return nil
 }
 
-// insertRest stores what is seldom: events, quarantine, history, changed hours.
+// insertRest stores what is beside the readings: events, signs of life, quarantine, history, changed hours.
 func (s *Store) insertRest(ctx context.Context, tx pgx.Tx, p *pivot, history []replaced, done *headend.Appended) error {
 	if n := len(p.events.device); n > 0 {
 		tag, err := tx.Exec(ctx, sqlEventInsert, p.events.args()...)
@@ -245,6 +245,12 @@ func (s *Store) insertRest(ctx context.Context, tx pgx.Tx, p *pivot, history []r
 		}
 		done.Events = int(tag.RowsAffected())
 		done.Repeats = n - done.Events
+	}
+	if len(p.signs.all) > 0 {
+		code, first, last := p.signs.encode()
+		if _, err := tx.Exec(ctx, sqlLifeSignInsert, fromMicros(p.signs.received), first, last, code); err != nil {
+			return fmt.Errorf("store %d signs of life: %w", len(p.signs.all), err)
+		}
 	}
 	if n := len(p.refused.received); n > 0 {
 		if _, err := tx.Exec(ctx, sqlQuarantineInsert, p.refused.args()...); err != nil {

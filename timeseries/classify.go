@@ -10,15 +10,16 @@ import (
 
 // SQLSTATE codes the store decides on; PostgreSQL manual, appendix A.
 const (
-	codeUniqueViolation = "23505"
-	codeCheckViolation  = "23514" // "no partition of relation found for row" comes as this
-	codeSerialization   = "40001"
-	codeDeadlock        = "40P01"
-	classDataException  = "22"
-	classIntegrity      = "23"
-	classProgramLimit   = "54"
-	codeConfigLimit     = "53400" // a limit of TimescaleDB for one statement
-	classInternal       = "XX"
+	codeUniqueViolation  = "23505"
+	codeCheckViolation   = "23514" // "no partition of relation found for row" comes as this
+	codeSerialization    = "40001"
+	codeDeadlock         = "40P01"
+	codeNotRepresentable = "22P02" // text that is no value of its type
+	classDataException   = "22"
+	classIntegrity       = "23"
+	classProgramLimit    = "54"
+	codeConfigLimit      = "53400" // a limit of TimescaleDB for one statement
+	classInternal        = "XX"
 )
 
 func sqlState(err error) string {

@@ -72,6 +72,9 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 			s.log.Info("old readings dropped", slog.Int("partitions", n))
 		}
 	}
+	if err := s.dropLifeSigns(ctx, now.Add(-lifeSignsKept)); err != nil && ctx.Err() == nil {
+		s.log.Error("old signs of life not dropped", slog.Any("error", err))
+	}
 	if s.quarantine > 0 {
 		if err := s.dropQuarantine(ctx, now.Add(-s.quarantine)); err != nil && ctx.Err() == nil {
 			s.log.Error("old quarantine not dropped", slog.Any("error", err))
@@ -79,7 +82,7 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	}
 }
 
-// listen waits for imports by other processes (NOTIFY registry) and passes each on.
+// listen waits for what other processes tell (NOTIFY registry, outage, evidence) and passes each on.
 func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
 	said := false
 	for ctx.Err() == nil {
@@ -88,7 +91,7 @@ func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
 			continue
 		}
 		if heard || !said {
-			s.log.Warn("not listening for imports until the database is back", slog.Any("error", withoutSecret(err)))
+			s.log.Warn("not listening for imports and outages until the database is back", slog.Any("error", withoutSecret(err)))
 			said = true
 		}
 		select {
@@ -109,16 +112,31 @@ func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) (heard 
 			s.log.Debug("close listening connection", slog.Any("error", err))
 		}
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN registry"); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN registry; LISTEN outage; LISTEN evidence"); err != nil {
 		return false, err
 	}
+	for _, channel := range []string{"registry", "outage", "evidence"} { // what came while nobody listened
+		s.heard(channel, changed)
+	}
 	for {
-		select { // first for what was imported while nobody listened; one waiting is enough
-		case changed <- struct{}{}:
-		default:
-		}
-		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
+		told, err := conn.Conn().WaitForNotification(ctx)
+		if err != nil {
 			return true, err
+		}
+		s.heard(told.Channel, changed)
+	}
+}
+
+func (s *Store) heard(channel string, changed chan<- struct{}) {
+	switch channel {
+	case "outage":
+		s.outages.tell()
+	case "evidence":
+		s.evidence.tell()
+	case "registry":
+		select {
+		case changed <- struct{}{}:
+		default: // one waits already
 		}
 	}
 }

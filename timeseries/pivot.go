@@ -60,6 +60,7 @@ type pivot struct {
 	history  []replaced
 	events   eventRows
 	refused  refusedRows
+	signs    signs
 
 	gone     map[former]bool // values replaced within these batches
 	hours    map[int64]bool
@@ -76,6 +77,7 @@ func (p *pivot) reset() {
 	p.rows, p.values, p.others, p.history = p.rows[:0], p.values[:0], p.others[:0], p.history[:0]
 	p.events.reset()
 	p.refused.reset()
+	p.signs.reset()
 	clear(p.gone)
 	clear(p.hours)
 	clear(p.months)
@@ -113,15 +115,19 @@ func decode(column int, raw uint64) headend.Value {
 // not stand together makes several, which settle joins.
 func (p *pivot) add(meter *registered, b *headend.Batch, number func(headend.Quantity) (int16, bool)) error {
 	received := micros(b.Received)
+	firstSign := len(p.signs.all)
 	for i := 0; i < len(b.Readings); {
 		at := micros(b.Readings[i].Time)
 		p.spread.mask = 0
-		var quality headend.Quality
+		var quality, against headend.Quality // of the row, and of what has no column
+		others := false                      // whether there is such
 		j := i
 		for ; j < len(b.Readings) && micros(b.Readings[j].Time) == at; j++ {
 			r := &b.Readings[j]
 			column := r.Quantity.Column()
 			if column < 0 {
+				against |= r.Quality
+				others = true
 				if err := p.addOther(meter.number, at, received, r, number); err != nil {
 					return err
 				}
@@ -139,11 +145,19 @@ func (p *pivot) add(meter *registered, b *headend.Batch, number func(headend.Qua
 			quality |= r.Quality
 		}
 		p.addRow(meter.number, at, received, quality, &p.spread)
+		if (quality|against)&headend.SaysNothing == 0 && !others {
+			p.signs.at(firstSign, meter.number, at).take(&p.spread)
+		} else {
+			p.signs.add(firstSign, meter.number, at, b.Readings[i:j])
+		}
 		p.hours[at-mod(at, 3_600_000_000)] = true
 		if !meter.assigned(at) {
 			p.appended.Unassigned += j - i
 		}
 		i = j
+	}
+	if len(p.signs.all) > firstSign {
+		p.signs.received = max(p.signs.received, received)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (s *Store) Changed() (changed <-chan struct{}, cancel func()) {
 	return s.changes.add()
 }
 
-// subscribers want to know that the registry has changed.
+// subscribers want to know that something has changed.
 type subscribers struct {
 	mu  sync.Mutex
 	all map[chan struct{}]bool

@@ -45,7 +45,7 @@ func (s *Store) UsagePoint(ctx context.Context, id string) (h headend.UsagePoint
 func scanUsagePoint(row pgx.CollectableRow) (u headend.UsagePoint, err error) {
 	var phases int16
 	var to *time.Time
-	err = row.Scan(&u.ID, &u.Name, &u.Address, &u.Node, &u.Organisation, &phases, &u.From, &to)
+	err = row.Scan(&u.ID, &u.Name, &u.Address, &u.Node, &u.Organisation, &phases, &u.Generation, &u.From, &to)
 	u.Phases, u.From, u.To = headend.Phases(phases), u.From.UTC(), end(to)
 	return u, err
 }

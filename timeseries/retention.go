@@ -59,3 +59,15 @@ func (s *Store) dropQuarantine(ctx context.Context, before time.Time) error {
 	}
 	return nil
 }
+
+// lifeSignsKept is how long signs of life can be replayed: the detector looks back 72 h, by the devices' time, and
+// then some.
+const lifeSignsKept = 6 * 24 * time.Hour
+
+// dropLifeSigns forgets signs of life that came in before the time. Plans and decisions are never dropped.
+func (s *Store) dropLifeSigns(ctx context.Context, before time.Time) error {
+	if _, err := s.pool.Exec(ctx, sqlLifeSignDrop, before); err != nil {
+		return fmt.Errorf("drop signs of life before %s: %w", before.Format(time.RFC3339), err)
+	}
+	return nil
+}

@@ -57,7 +57,9 @@ type Store struct {
 	quantities quantityCache
 	partitions partitionCache
 	appenders  sync.Pool
-	changes    subscribers
+	changes    subscribers // the registry has been read again
+	outages    subscribers // outages or the ledger have changed
+	evidence   subscribers // a plan or decision has been stored
 }
 
 // Open connects, brings the schema up to date and loads the registry's index. It returns ErrMismatch
@@ -97,6 +99,11 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	config.ConnConfig.RuntimeParams["application_name"] = "lastgasp"
 	// TimescaleDB's default of 100,000 would refuse late corrections of many meters for ever.
 	config.ConnConfig.RuntimeParams["timescaledb.max_tuples_decompressed_per_dml_transaction"] = "0"
+	// The server notices within some 10 s that we are gone, also while a transaction of ours holds locks.
+	config.ConnConfig.RuntimeParams["tcp_keepalives_idle"] = "4"
+	config.ConnConfig.RuntimeParams["tcp_keepalives_interval"] = "2"
+	config.ConnConfig.RuntimeParams["tcp_keepalives_count"] = "3"
+	config.ConnConfig.RuntimeParams["tcp_user_timeout"] = "10000"
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

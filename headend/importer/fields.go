@@ -105,6 +105,11 @@ func (f *fields) oneOf(i int, words ...string) string {
 	return value
 }
 
+// yes reads yes or no; empty is no.
+func (f *fields) yes(i int) bool {
+	return f.values[i] != "" && f.oneOf(i, "yes", "no") == "yes"
+}
+
 // positive is a number above 0; empty is 0.
 func (f *fields) positive(i int) float64 {
 	if f.values[i] == "" {

@@ -6,6 +6,7 @@ CREATE TEMP TABLE import_line (
   node text NOT NULL,
   organisation text NOT NULL,
   phases smallint,
+  generation boolean NOT NULL,
   valid_from timestamptz NOT NULL,
   valid_to timestamptz NOT NULL
 ) ON COMMIT DROP

@@ -1,0 +1,75 @@
+package timeseries
+
+import _ "embed" // the statements
+
+// The statements of the detector: its evidence, its state and the ledger, one a file in sql/.
+var (
+	//go:embed sql/life_sign_insert.sql
+	sqlLifeSignInsert string
+	//go:embed sql/life_sign_drop.sql
+	sqlLifeSignDrop string
+	//go:embed sql/lease_try.sql
+	sqlLeaseTry string
+	//go:embed sql/lease_take.sql
+	sqlLeaseTake string
+	//go:embed sql/grid_node.sql
+	sqlGridNode string
+	//go:embed sql/grid_point.sql
+	sqlGridPoint string
+	//go:embed sql/grid_device.sql
+	sqlGridDevice string
+	//go:embed sql/grid_installation.sql
+	sqlGridInstallation string
+	//go:embed sql/feed_begin.sql
+	sqlFeedBegin string
+	//go:embed sql/feed_event.sql
+	sqlFeedEvent string
+	//go:embed sql/feed_life_sign.sql
+	sqlFeedLifeSign string
+	//go:embed sql/feed_since.sql
+	sqlFeedSince string
+	//go:embed sql/replay_begin.sql
+	sqlReplayBegin string
+	//go:embed sql/replay_event.sql
+	sqlReplayEvent string
+	//go:embed sql/replay_life_sign.sql
+	sqlReplayLifeSign string
+	//go:embed sql/plan_select.sql
+	sqlPlanSelect string
+	//go:embed sql/decision_select.sql
+	sqlDecisionSelect string
+	//go:embed sql/detection_state.sql
+	sqlDetectionState string
+	//go:embed sql/detection_outage.sql
+	sqlDetectionOutage string
+	//go:embed sql/detection_interruption.sql
+	sqlDetectionInterruption string
+	//go:embed sql/outage_select.sql
+	sqlOutageSelect string
+	//go:embed sql/interruption_select.sql
+	sqlInterruptionSelect string
+	//go:embed sql/record_detection.sql
+	sqlRecordDetection string
+	//go:embed sql/ledger_revision_insert.sql
+	sqlLedgerRevisionInsert string
+	//go:embed sql/record_outage_stage.sql
+	sqlRecordOutageStage string
+	//go:embed sql/record_outage_unknown.sql
+	sqlRecordOutageUnknown string
+	//go:embed sql/record_outage_write.sql
+	sqlRecordOutageWrite string
+	//go:embed sql/record_interruption_stage.sql
+	sqlRecordInterruptionStage string
+	//go:embed sql/record_interruption_unknown.sql
+	sqlRecordInterruptionUnknown string
+	//go:embed sql/record_interruption_write.sql
+	sqlRecordInterruptionWrite string
+	//go:embed sql/record_tally.sql
+	sqlRecordTally string
+	//go:embed sql/record_topology.sql
+	sqlRecordTopology string
+	//go:embed sql/notify.sql
+	sqlNotify string
+	//go:embed sql/tally_since.sql
+	sqlTallySince string
+)

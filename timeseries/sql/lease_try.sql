@@ -1,0 +1,2 @@
+-- Held until the connection ends.
+SELECT pg_try_advisory_lock(hashtext('lastgasp detection'))

@@ -1,0 +1,2 @@
+-- Delivered when the transaction commits.
+SELECT pg_notify($1, '')
