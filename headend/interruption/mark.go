@@ -1,13 +1,11 @@
 package interruption
 
-// Mark is Snapshot without the ledger: what must be stored with each Advance's Changes.
+// Mark is Snapshot without the ledger: what must be stored with each Advance's Changes by who stores those themselves.
 func (d *Detector) Mark() Snapshot {
 	from := d.floor
 	for i := range d.parts {
-		if l := d.parts[i].ledger; l != nil {
-			for _, g := range l.groups {
-				from = min(from, g.start)
-			}
+		if since := d.parts[i].since; since != unknown {
+			from = min(from, since)
 		}
 	}
 	// Whether a meter was heard shortly before an onset is asked for up to six hours back, its rhythm for two days.

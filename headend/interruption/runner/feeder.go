@@ -1,0 +1,214 @@
+package runner
+
+import (
+	"encoding/json"
+	"time"
+
+	"lastgasp/headend"
+	"lastgasp/headend/interruption"
+)
+
+// Feeder turns what the store has into evidence for a detector. It is a headend.Feed. It is not safe for use by several
+// goroutines at once.
+type Feeder struct {
+	grid     *Grid
+	detector *interruption.Detector
+	dark     map[interruption.DeviceNo]darkness
+
+	Fed     int // pieces of evidence since it was made
+	Unknown int // of devices that the network does not know
+}
+
+// darkness is what a device that lives last measured to be without voltage.
+type darkness struct {
+	absent headend.Phases
+	all    bool // none had voltage
+	at     time.Time
+}
+
+// NewFeeder makes a feeder of a detector of that grid's network.
+func NewFeeder(grid *Grid, detector *interruption.Detector) *Feeder {
+	return &Feeder{grid: grid, detector: detector, dark: map[interruption.DeviceNo]darkness{}}
+}
+
+// Event feeds an event that says something about supply; others are left.
+func (f *Feeder) Event(device, gateway int32, received time.Time, e *headend.Event) {
+	no := f.grid.device(device)
+	if no == interruption.NoDevice {
+		f.Unknown++
+		return
+	}
+	evidence, ok := evidenceOf(e, no, f.grid.device(gateway), received)
+	if !ok {
+		return
+	}
+	f.observe(&evidence)
+}
+
+func (f *Feeder) observe(e *interruption.Evidence) {
+	f.Fed++
+	f.detector.Observe(e) // the detector counts what it refuses, by reason
+}
+
+// evidenceOf is the evidence in an event, false where it says nothing about supply.
+func evidenceOf(e *headend.Event, device, gateway interruption.DeviceNo, received time.Time) (interruption.Evidence, bool) {
+	if evidence, ok := interruption.FromEvent(e, device, gateway, received); ok {
+		return evidence, true
+	}
+	evidence := interruption.Evidence{Device: device, Gateway: gateway, Quality: e.Quality, Time: e.Time, Received: received, Seq: headend.NoSeq}
+	switch e.Type {
+	case headend.EventLogRead:
+		evidence.Kind, evidence.Duration = interruption.LogRead, e.Duration
+	case headend.EventClockSet:
+		former, ok := formerTime(e.Detail)
+		if !ok || e.Quality&headend.SaysNothing != 0 {
+			return evidence, false
+		}
+		evidence.Kind, evidence.Duration, evidence.Count = interruption.ClockSync, former.Sub(e.Time), 1
+	case headend.EventAck: // it answered, so it lives
+		evidence.Kind, evidence.Time = interruption.LifeSign, received
+	default:
+		return evidence, false
+	}
+	return evidence, true
+}
+
+// formerTime is what a clock showed before it was set, from the event's detail: {"former":"2026-11-21T10:30:00Z"}.
+func formerTime(detail string) (time.Time, bool) {
+	if detail == "" {
+		return time.Time{}, false
+	}
+	var d struct {
+		Former time.Time `json:"former"`
+	}
+	if err := json.Unmarshal([]byte(detail), &d); err != nil || d.Former.IsZero() {
+		return time.Time{}, false
+	}
+	return d.Former, true
+}
+
+// LifeSign feeds what a reading says about supply.
+//
+// A device behind which somebody generates may live without supply: there only voltage speaks. A meter with three phases
+// of which some are dead lost those. What a meter with one phase says of others is about terminals nothing is
+// connected to.
+func (f *Feeder) LifeSign(received time.Time, s headend.LifeSign) {
+	no := f.grid.device(s.Device)
+	if no == interruption.NoDevice {
+		f.Unknown++
+		return
+	}
+	point := f.grid.behind[no]
+	e := interruption.Evidence{Device: no, Gateway: interruption.NoDevice, Time: s.Time, Received: received, Seq: headend.NoSeq}
+	if s.Counter != 0 {
+		count := e
+		count.Kind, count.Count = interruption.FailureCount, s.Count
+		if s.Counter == headend.CountsShort {
+			count.Kind = interruption.ShortCount
+		}
+		f.observe(&count)
+	}
+	absent := s.Absent
+	if s.Present != 0 && point.phases != headend.L1|headend.L2|headend.L3 {
+		absent = 0
+	}
+	f.voltage(no, e, s.Present, absent, point.generation)
+}
+
+// voltage feeds the change of what is dark, not each reading of it, and the sign of life.
+func (f *Feeder) voltage(no interruption.DeviceNo, e interruption.Evidence, present, absent headend.Phases, generation bool) {
+	before := f.dark[no]
+	switch {
+	case absent == 0 && before.absent != 0 && present != 0:
+		delete(f.dark, no)
+		if !before.all && before.absent&present != 0 {
+			back := e
+			back.Kind, back.Phases = interruption.PhaseBack, before.absent
+			f.observe(&back)
+		}
+	case absent != 0 && absent == before.absent && (present == 0) == before.all && !e.Time.Before(before.at):
+		if present == 0 {
+			return
+		}
+	case absent != 0:
+		f.dark[no] = darkness{absent, present == 0, e.Time}
+		lost := e
+		if lost.Kind, lost.Phases = interruption.PhaseLost, absent; present == 0 {
+			lost.Kind, lost.Phases = interruption.SupplyAbsent, 0
+			f.observe(&lost)
+			return
+		}
+		f.observe(&lost)
+	}
+	switch {
+	case present != 0 && generation:
+		e.Kind = interruption.SupplyPresent
+	case present == 0 && absent != 0:
+		return
+	default:
+		e.Kind = interruption.LifeSign
+	}
+	f.observe(&e)
+}
+
+// Plan feeds an entry of the calendar; one about places the network does not know is left.
+func (f *Feeder) Plan(p headend.Plan) {
+	plan := interruption.Plan{ID: p.ID, Kind: planKinds[p.Kind], Node: interruption.NoNode, From: p.From, To: p.To, Reason: p.Reason,
+		Notice: p.Notice, Revised: p.Revised, Dropped: p.Dropped}
+	if p.Node != "" {
+		node, ok := f.grid.Network.Node(p.Node)
+		if !ok {
+			f.Unknown++
+			return
+		}
+		plan.Node = node
+	}
+	for _, id := range p.UsagePoints {
+		if no, ok := f.grid.Network.Point(id); ok {
+			plan.Points = append(plan.Points, no)
+		} else {
+			f.Unknown++
+		}
+	}
+	if plan.Node == interruption.NoNode && len(plan.Points) == 0 || plan.Kind == 0 {
+		return
+	}
+	f.Fed++
+	f.detector.Plan(plan)
+}
+
+var planKinds = map[headend.PlanKind]interruption.PlanKind{headend.PlanCut: interruption.PlannedCut, headend.PlanExchange: interruption.Exchange,
+	headend.PlanLaboratory: interruption.Laboratory, headend.PlanFirmware: interruption.Firmware}
+
+// Decision feeds what an operator decided.
+func (f *Feeder) Decision(d headend.Decision) {
+	kind, known := decisionKinds[d.Kind]
+	decision := interruption.Decision{Kind: kind, Made: d.Made, By: d.By, Node: interruption.NoNode, Point: interruption.NoPoint, Moment: d.Moment,
+		Cause: d.Cause, Part: interruption.NoNode, OtherNode: interruption.NoNode, OtherPoint: interruption.NoPoint, OtherMoment: d.OtherMoment}
+	if !known || !f.place(d.Node, d.UsagePoint, &decision.Node, &decision.Point) ||
+		!f.place(d.OtherNode, d.OtherPoint, &decision.OtherNode, &decision.OtherPoint) || !f.place(d.Part, "", &decision.Part, &decision.Point) {
+		f.Unknown++
+		return
+	}
+	f.Fed++
+	f.detector.Decide(decision)
+}
+
+// place finds a node or usage point by name; false where one is named that the network does not know.
+func (f *Feeder) place(node, point string, no *interruption.NodeNo, pointNo *interruption.PointNo) (ok bool) {
+	if node != "" {
+		*no, ok = f.grid.Network.Node(node)
+		return ok
+	}
+	if point != "" {
+		*pointNo, ok = f.grid.Network.Point(point)
+		return ok
+	}
+	return true
+}
+
+var decisionKinds = map[headend.DecisionKind]interruption.DecisionKind{headend.DecideCause: interruption.SetCause,
+	headend.DecidePlanned: interruption.SetPlanned, headend.DecideUnplanned: interruption.SetUnplanned,
+	headend.DecideOwn: interruption.SetOwn, headend.DecideNotOwn: interruption.ClearOwn,
+	headend.DecideDeclared: interruption.SetDeclared, headend.DecideUndeclared: interruption.ClearDeclared,
+	headend.DecideSplit: interruption.Split, headend.DecideMerge: interruption.Merge}
