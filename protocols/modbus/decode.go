@@ -174,8 +174,14 @@ func powerOfTen(e int) *big.Rat {
 	return p
 }
 
+// counts tells whether the quantity only grows: a total of one direction. A net one may be negative.
+func (reg *Register) counts() bool {
+	name := string(reg.Quantity)
+	return reg.Quantity.IsEnergy() || energy(reg.Base) && (strings.HasPrefix(name, "import_") || strings.HasPrefix(name, "export_"))
+}
+
 func (reg *Register) total(n int64) (headend.Value, headend.Quality, Absence) {
-	if n < 0 && reg.Quantity.IsEnergy() {
+	if n < 0 && reg.counts() {
 		return headend.Value{}, 0, NegativeTotal
 	}
 	return headend.Whole(n), 0, 0

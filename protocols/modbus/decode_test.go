@@ -133,7 +133,7 @@ func sameValue(t *testing.T, name string, reg *Register, data []byte, want float
 	}
 	wh := math.Floor(math.Nextafter(want*1000, math.Inf(1)))
 	switch {
-	case want*1000 > math.MaxInt64 || want < 0 && reg.Quantity.IsEnergy():
+	case want*1000 > math.MaxInt64 || want < 0 && reg.counts():
 		if absent == 0 {
 			t.Errorf("%s %x: %v kWh was taken as %v", name, data, want, got)
 		}
@@ -218,6 +218,49 @@ func TestValues(t *testing.T) {
 				t.Errorf("%v whole=%v (%v, %v), want %v whole=%v (%v, %v)", got, got.IsWhole(), quality, absent, c.want, c.want.IsWhole(), c.quality, c.absent)
 			}
 		})
+	}
+}
+
+// Sentinels are absent in every profile that does not say otherwise, and nothing beside them is.
+func TestUsualSentinels(t *testing.T) {
+	p, err := ParseProfile("s.yaml", []byte(`model: s
+source: test
+function: 3
+not_there: {i32: 0x7FFFFFFF}
+groups: {live: {interval: 1s}}
+registers:
+  - {quantity: a, address: 0, type: u16, unit: V}
+  - {quantity: b, address: 1, type: i16, unit: V}
+  - {quantity: c, address: 2, type: u32, unit: V}
+  - {quantity: d, address: 4, type: i64, unit: V}
+  - {quantity: e, address: 8, type: i32, unit: V}
+  - {quantity: g, address: 10, type: u16, unit: V, not_there: 0}
+  - {quantity: h, address: 11, type: u16, unit: 1, mask: 0xFF00}
+  - {state: supply, address: 0, type: u16, unit: V, above: 150, below: 60}
+  - {state: breaker, address: 12, type: u16, enum: {0xFFFF: closed, 0: open}}
+  - {quantity: import_wh_l1, address: 20, type: i32, unit: Wh}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []map[uint64]Absence{
+		{0xFFFF: NotMeasured, 0xFFFE: 0, 0x8000: 0}, {0x8000: NotMeasured, 0x8001: 0, 0xFFFF: 0}, {0xFFFFFFFF: NotMeasured, 0x80000000: 0},
+		{1 << 63: NotMeasured, 1<<64 - 1: 0}, {0x7FFFFFFF: NotMeasured, 0x80000000: 0}, {0: NotMeasured, 0xFFFF: 0}, {0xFFFF: 0},
+	} {
+		for raw, absence := range want {
+			if v, _, got := p.Registers[i].value(raw, 0); got != absence {
+				t.Errorf("%s: %#x is %v, %s; want %d", p.Registers[i].Quantity, raw, v, got, absence)
+			}
+		}
+	}
+	if got := p.Registers[7].position(0xFFFF, 0); got != Unknown {
+		t.Errorf("supply of 0xFFFF is %s", got)
+	}
+	if got := p.Registers[8].position(0xFFFF, 0); got != Closed {
+		t.Errorf("a breaker whose profile names 0xFFFF is %s", got)
+	}
+	if _, _, got := p.Registers[9].value(0xFFFFFFFE, 0); got != NegativeTotal {
+		t.Errorf("import of a phase below zero: %s", got)
 	}
 }
 

@@ -84,12 +84,20 @@ func (r *reader) value(n *yaml.Node, m section, reg *Register, d standards) {
 		reg.Base, reg.Power = "", -2 // a power factor in per cent
 	}
 	reg.NotThere = d.notThere[reg.Type]
+	if reg.NotThere == nil && reg.Role != Info && reg.Mask == 0 && m["enum"] == nil {
+		reg.NotThere = usuallyNotThere[reg.Type]
+	}
 	if m["not_there"] != nil {
 		reg.NotThere = r.raws(m["not_there"])
 	}
 	plain := !reg.Type.float() && m["factor"] == nil && reg.Scale.Exponent >= 0 && reg.Offset.Coefficient == 0 && reg.Base == "" && reg.Power >= 0
 	reg.whole = energy(reg.Base) || plain
 }
+
+// usuallyNotThere is what stands for "not measured" where a profile does not say: the lowest signed and the highest
+// unsigned number, which most makers put there and no measured value reaches; a counter passes through once, and has the
+// next value a moment later.
+var usuallyNotThere = map[Type][]uint64{I16: {1 << 15}, I32: {1 << 31}, I64: {1 << 63}, U16: {1<<16 - 1}, U32: {1<<32 - 1}, U64: {1<<64 - 1}}
 
 func named(unit string) string {
 	if unit == "" {
