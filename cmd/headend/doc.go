@@ -3,6 +3,7 @@
 //
 //	headend serve                          everything, until a signal
 //	headend import usage-points FILE.csv   the registry, from files
+//	headend outages                        the open outages of a running head-end, in a terminal
 //	headend migrate                        the database's schema, without starting anything
 //	headend config                         the effective configuration, secrets masked
 //

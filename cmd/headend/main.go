@@ -25,6 +25,7 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Take in readings, store them, answer over HTTP, until SIGINT or SIGTERM."`
 	Demo    demoCommand    `cmd:"" help:"Serve, and simulate a district of 2,000 meters that talks to it."`
 	Import  importCommand  `cmd:"" help:"Bring the registry in from CSV files."`
+	Outages outagesCommand `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
 	Modbus  modbusCommand  `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
 	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand  `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`

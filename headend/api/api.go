@@ -24,6 +24,7 @@ type Options struct {
 	Hosts       []string // names it is asked by, beside loopback and the host of Listen; others are refused
 
 	Store    Store
+	Outages  Outages              // nil: it knows of no outages, interruptions and plans
 	Checks   []Check              // what has to be in order for /readyz
 	Replayer Replayer             // nil: quarantined messages cannot be replayed
 	Metrics  *prometheus.Registry // shown at /metrics; nil for none
@@ -45,6 +46,8 @@ type API struct {
 	options   Options
 	handler   http.Handler
 	questions chan struct{} // a place for each question that may be asked at once
+	names     names
+	stream    *stream
 	started   chan struct{}
 	address   string // known once started is closed
 }
@@ -68,9 +71,12 @@ func New(options Options) (*API, error) {
 			return nil, fmt.Errorf("http: certificate %s with key %s: %w", options.Certificate, options.Key, err)
 		}
 	}
-	a := &API{options: options, questions: make(chan struct{}, options.Questions), started: make(chan struct{})}
+	a := &API{options: options, questions: make(chan struct{}, options.Questions), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{})}
 	mux := http.NewServeMux()
 	a.operations(humago.New(mux, describe()))
+	if options.Outages != nil {
+		mux.HandleFunc("GET /api/v1/stream", a.follow)
+	}
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if options.Metrics != nil {
@@ -88,7 +94,7 @@ func New(options Options) (*API, error) {
 // describe is the head of the OpenAPI document.
 func describe() huma.Config {
 	config := huma.DefaultConfig("Lastgasp", "1")
-	config.Info.Description = "Readings, registry, events and quarantine of a head-end for smart meters. " +
+	config.Info.Description = "Readings, registry, events, outages, interruptions and quarantine of a head-end for smart meters. " +
 		"Times are RFC 3339 (or dates, in the utility's zone), ranges are half-open: from ≤ time < to. " +
 		"Energy registers are whole Wh or varh, cumulative; other quantities are V, A, W, var, VA, Hz. " +
 		"Lists are pages: pass next as cursor for the page that follows, with the same filters."
@@ -109,6 +115,13 @@ func (a *API) operations(h huma.API) {
 	a.registerEnergy(h)
 	a.registerEvents(h)
 	a.registerQuarantine(h)
+	if a.options.Outages != nil {
+		a.registerOutages(h)
+		a.registerDecisions(h)
+		a.registerInterruptions(h)
+		a.registerPlans(h)
+		describeStream(h)
+	}
 }
 
 // Handler answers requests; for tests and other servers.
@@ -153,6 +166,7 @@ func (a *API) Run(ctx context.Context) error {
 		return fmt.Errorf("http: %w", err)
 	case <-ctx.Done():
 	}
+	close(a.stream.ending) // who follows would stay for ever
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(late); errors.Is(err, context.DeadlineExceeded) {

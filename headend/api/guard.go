@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// maxBody bounds what a request may send, in bytes. No resource of this version takes a body.
+// maxBody bounds what a request may send, in bytes.
 const maxBody = 64 << 10
 
 // guard is what every request passes: bounds, refusal of requests that another site made a browser send,
@@ -121,7 +121,7 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // nothingThere answers for paths and methods that are not.
 func (a *API) nothingThere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" && pattern != "" {
@@ -149,7 +149,7 @@ func (a *API) refuseUnreadable(h huma.API) func(huma.Context, func(huma.Context)
 			reason = "the path is not UTF-8 or holds a NUL character"
 		}
 		for name, values := range query {
-			if len(values) > 1 {
+			if len(values) > 1 && !mayRepeat(u.Path, name) {
 				reason = fmt.Sprintf("the parameter %q is given %d times", name, len(values))
 			}
 			if !readable(name) || !readable(strings.Join(values, "")) {
@@ -163,6 +163,9 @@ func (a *API) refuseUnreadable(h huma.API) func(huma.Context, func(huma.Context)
 		a.writeHuma(h, ctx, http.StatusBadRequest, reason)
 	}
 }
+
+// mayRepeat: of all parameters only the states of outages may be given several times.
+func mayRepeat(path, name string) bool { return path == "/api/v1/outages" && name == "state" }
 
 func readable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
 

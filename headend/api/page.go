@@ -95,6 +95,29 @@ func (r Range) times(zone *time.Location, most time.Duration) (from, to time.Tim
 	return from, to, nil
 }
 
+// Overlap is a half-open time without bound on a side that is not given.
+type Overlap struct {
+	From string `query:"from" maxLength:"64" doc:"beginning, RFC 3339 or a date; default: without bound" example:"2026-11-21T00:00:00+07:00"`
+	To   string `query:"to" maxLength:"64" doc:"end, not included, RFC 3339 or a date; default: without bound" example:"2026-11-22T00:00:00+07:00"`
+}
+
+func (o Overlap) times(zone *time.Location) (from, to time.Time, err error) {
+	if o.From != "" {
+		if from, err = parseTime("query.from", o.From, zone); err != nil {
+			return from, to, err
+		}
+	}
+	if o.To != "" {
+		if to, err = parseTime("query.to", o.To, zone); err != nil {
+			return from, to, err
+		}
+	}
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return from, to, invalid("query.from", o.From, "from ("+from.Format(time.RFC3339)+") is not before to ("+to.Format(time.RFC3339)+")")
+	}
+	return from, to, nil
+}
+
 func parseTime(location, text string, zone *time.Location) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, strings.Replace(text, " ", "+", 1)) // a + that was not encoded arrives as a blank
 	if err != nil {

@@ -33,8 +33,15 @@ func (a *API) problem(ctx context.Context, err error) error {
 }
 
 // invalid says what is wrong with one parameter.
-func invalid(location, value, message string) error {
+func invalid(location string, value any, message string) error {
 	return huma.Error422UnprocessableEntity(message, &huma.ErrorDetail{Location: location, Value: value, Message: message})
+}
+
+// unknownOf is the part of an error that says that something is unknown; nil where it says something else.
+func unknownOf(err error) *headend.Unknown {
+	var unknown *headend.Unknown
+	errors.As(err, &unknown)
+	return unknown
 }
 
 // writeProblem writes a problem document (RFC 9457) outside of huma.

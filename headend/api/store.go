@@ -42,3 +42,19 @@ type Quarantine interface {
 type Replayer interface {
 	Replay(ctx context.Context, message headend.Quarantined) ([]headend.Refusal, error)
 }
+
+// Outages is what the API asks about outages, the ledger and the calendar of planned cuts. Errors as in Store.
+type Outages interface {
+	Outages(ctx context.Context, f headend.OutageFilter, after *headend.Outage, limit int) ([]headend.Outage, error)
+	Outage(ctx context.Context, number int64) (headend.Outage, []headend.OutageChange, []headend.Decision, error)
+	Ledger(ctx context.Context, f headend.LedgerFilter, after *headend.LedgerRow, limit int) ([]headend.LedgerRow, error)
+	Decide(ctx context.Context, d headend.Decision) (headend.Decision, error)
+	PutPlans(ctx context.Context, plans []headend.Plan) error
+	Plans(ctx context.Context, f headend.PlanFilter, after string, limit int) ([]headend.Plan, error)
+	Plan(ctx context.Context, id string) (headend.Plan, error)
+	// OutagesChanged gives a channel that gets a value after any head-end wrote to the ledger or an operator decided.
+	// A value that waits stands for all changes since; cancel ends it.
+	OutagesChanged() (changed <-chan struct{}, cancel func())
+	// LedgerRevision is the last revision of the ledger. Revisions become visible in their order.
+	LedgerRevision(ctx context.Context) (int64, error)
+}

@@ -1,0 +1,312 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"lastgasp/headend"
+)
+
+// Decision is what an operator decided about an outage.
+type Decision struct {
+	Number     int64     `json:"number"`
+	Kind       string    `json:"kind" enum:"cause,planned,unplanned,own,not_own,declared,undeclared,split,merge"`
+	Made       time.Time `json:"made" doc:"of two that contradict each other the later holds"`
+	By         string    `json:"by"`
+	Note       string    `json:"note,omitempty"`
+	Outage     int64     `json:"outage" doc:"its number when the decision was made"`
+	Node       string    `json:"node,omitempty" doc:"with moment, what the decision is about, whatever number the outage has later"`
+	UsagePoint string    `json:"usage_point,omitempty"`
+	Moment     time.Time `json:"moment"`
+	Cause      string    `json:"cause,omitempty"`
+	SplitAt    string    `json:"split_at,omitempty"`
+	Merged     int64     `json:"merge,omitempty" doc:"number of the outage that became part of this one"`
+}
+
+// Decided is the answer to what an operator decided.
+type Decided struct {
+	Decisions []Decision `json:"decisions" nullable:"false"`
+}
+
+// OutagePatch is what an operator can decide about an outage. What is absent stays as it is.
+type OutagePatch struct {
+	Cause      *string `json:"cause,omitempty" maxLength:"64" example:"tree" doc:"code as in the table of causes of a policy: a to z, 0 to 9, _ and -; empty: not known"`
+	Planned    *bool   `json:"planned,omitempty"`
+	Own        *bool   `json:"own,omitempty" doc:"the fault was in a customer's own installation; usage_point says whose, unless the outage is of one alone"`
+	UsagePoint string  `json:"usage_point,omitempty" maxLength:"128" doc:"with own"`
+	Declared   *bool   `json:"declared,omitempty" doc:"declared force majeure"`
+	SplitAt    string  `json:"split_at,omitempty" maxLength:"128" doc:"node below the outage's: what is below it becomes an outage of its own"`
+	Merge      *int64  `json:"merge,omitempty" doc:"number of the outage that becomes part of this one"`
+	Note       string  `json:"note,omitempty" maxLength:"2000" doc:"why, in your words"`
+	By         string  `json:"by,omitempty" maxLength:"128" doc:"who decides; required here or in X-Operator, until there are accounts"`
+}
+
+// Operator is the parameter of what is kept with the name of who did it.
+type Operator struct {
+	Header string `header:"X-Operator" maxLength:"128" doc:"who does it; required here or as by, until there are accounts"`
+}
+
+type patchInput struct {
+	Number int64 `path:"number"`
+	Operator
+	Body OutagePatch
+}
+
+func (a *API) registerDecisions(h huma.API) {
+	huma.Register(h, huma.Operation{OperationID: "decide-outage", Method: http.MethodPatch, Path: "/api/v1/outages/{number}", DefaultStatus: http.StatusAccepted,
+		Summary: "Decide about an outage: cause, planned, own, declared, split, merge. It is kept for ever, and applied within a second or so", Tags: []string{"outages"}}, a.decide)
+}
+
+// name is who does it: the one named in the body or in the header.
+func (o Operator) name(by string) (string, error) {
+	location := "body.by"
+	switch by, header := strings.TrimSpace(by), strings.TrimSpace(o.Header); {
+	case by != "" && header != "" && by != header:
+		return "", invalid(location, by, fmt.Sprintf("by is %q, but X-Operator is %q", by, header))
+	case by == "" && header == "":
+		return "", invalid(location, by, "say who does it, as by or in the header X-Operator; it is kept in the audit trail")
+	case by == "":
+		o.Header, location = header, "header.X-Operator"
+	default:
+		o.Header = by
+	}
+	if !isLine(o.Header) {
+		return "", invalid(location, o.Header, "control characters, or no UTF-8")
+	}
+	return o.Header, nil
+}
+
+// isLine: text that can stand in a line of an audit trail.
+func isLine(text string) bool {
+	return readable(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+func (a *API) decide(ctx context.Context, in *patchInput) (*struct{ Body Decided }, error) {
+	by, err := in.name(in.Body.By)
+	if err != nil {
+		return nil, err
+	}
+	if !readable(in.Body.Note) {
+		return nil, invalid("body.note", in.Body.Note, "holds a NUL character")
+	}
+	o, _, _, err := a.options.Outages.Outage(ctx, in.Number)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	if err := open(&o, "this outage"); err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	decisions, err := a.decisionsOn(ctx, &o, &in.Body, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(decisions) == 0 {
+		return nil, invalid("body", nil, "it decides nothing: give cause, planned, own, declared, split_at or merge")
+	}
+	out := Decided{}
+	for _, d := range decisions {
+		d.Made, d.By, d.Note, d.Outage = now, by, in.Body.Note, o.Number
+		stored, err := a.options.Outages.Decide(ctx, d)
+		if err != nil {
+			return nil, a.problem(ctx, err) // those before it are kept; the same request again repeats them, which changes nothing
+		}
+		out.Decisions = append(out.Decisions, decisionOf(stored))
+	}
+	return &struct{ Body Decided }{out}, nil
+}
+
+// open tells why nothing can be decided about an outage any more.
+func open(o *headend.Outage, name string) error {
+	switch {
+	case o.Number < 0:
+		return huma.Error409Conflict(fmt.Sprintf("%s (%d) was imported from history, which only another import corrects", name, o.Number))
+	case o.State == headend.OutageWithdrawn:
+		reason := o.Reason
+		if reason == "" {
+			reason = "there was none"
+		}
+		return huma.Error409Conflict(fmt.Sprintf("%s (%d) was withdrawn: %s", name, o.Number, reason))
+	}
+	return nil
+}
+
+// decisionsOn makes the decisions of a request, all checked, none stored.
+func (a *API) decisionsOn(ctx context.Context, o *headend.Outage, p *OutagePatch, now time.Time) (out []headend.Decision, err error) {
+	here := headend.Decision{Node: o.Node, UsagePoint: o.UsagePoint, Moment: within(o, now)}
+	add := func(kind headend.DecisionKind, d headend.Decision) {
+		d.Kind = kind
+		out = append(out, d)
+	}
+	if p.Cause != nil {
+		if !causeCode.MatchString(*p.Cause) {
+			return nil, invalid("body.cause", *p.Cause, "a cause is a code as in the table of causes of a policy: at most 64 of a to z, 0 to 9, _ and -, or empty for not known; words belong into note")
+		}
+		d := here
+		d.Cause = *p.Cause
+		add(headend.DecideCause, d)
+	}
+	if p.Planned != nil {
+		add(either(*p.Planned, headend.DecidePlanned, headend.DecideUnplanned), here)
+	}
+	switch {
+	case p.Own != nil:
+		d, err := a.decideOwn(ctx, o, p, here)
+		if err != nil {
+			return nil, err
+		}
+		add(either(*p.Own, headend.DecideOwn, headend.DecideNotOwn), d)
+	case p.UsagePoint != "":
+		return nil, invalid("body.usage_point", p.UsagePoint, "usage_point says in whose installation the fault was: give own too")
+	}
+	if p.Declared != nil {
+		add(either(*p.Declared, headend.DecideDeclared, headend.DecideUndeclared), here)
+	}
+	if p.SplitAt != "" && p.Merge != nil {
+		return nil, invalid("body.merge", *p.Merge, "split and merge at once: decide one, look, then the other")
+	}
+	if p.SplitAt != "" {
+		if err := a.checkSplit(ctx, o, p.SplitAt, here.Moment); err != nil {
+			return nil, err
+		}
+		d := here
+		d.Part = p.SplitAt
+		add(headend.DecideSplit, d)
+	}
+	if p.Merge != nil {
+		d, err := a.decideMerge(ctx, o, *p.Merge, here, now)
+		if err != nil {
+			return nil, err
+		}
+		add(headend.DecideMerge, d)
+	}
+	return out, nil
+}
+
+var causeCode = regexp.MustCompile(`^([a-z0-9][a-z0-9_-]{0,63})?$`)
+
+func either(yes bool, then, otherwise headend.DecisionKind) headend.DecisionKind {
+	if yes {
+		return then
+	}
+	return otherwise
+}
+
+// within is a moment of an outage: the middle of what is known of it, which later corrections of its edges
+// leave inside.
+func within(o *headend.Outage, now time.Time) time.Time {
+	begin, end := o.Start, o.End
+	switch {
+	case begin.IsZero() && end.IsZero():
+		return o.Changed
+	case begin.IsZero():
+		return end
+	case end.IsZero() && now.After(begin):
+		end = now
+	case end.Before(begin): // it lasts, and its clock is ahead of ours
+		end = begin
+	}
+	return begin.Add(end.Sub(begin) / 2).UTC().Truncate(time.Microsecond)
+}
+
+// decideOwn says in whose installation the fault was.
+func (a *API) decideOwn(ctx context.Context, o *headend.Outage, p *OutagePatch, here headend.Decision) (headend.Decision, error) {
+	point := p.UsagePoint
+	if point == "" {
+		if o.Node != "" {
+			return here, invalid("body.usage_point", "", fmt.Sprintf("the outage is at node %s: usage_point must say in whose installation the fault was", o.Node))
+		}
+		point = o.UsagePoint
+	}
+	rows, err := a.options.Outages.Ledger(ctx, headend.LedgerFilter{Outage: o.Number, UsagePoint: point}, nil, 1)
+	if err != nil {
+		return here, a.unknownIn(ctx, err, "body.usage_point", point)
+	}
+	if len(rows) == 0 {
+		return here, invalid("body.usage_point", point, fmt.Sprintf("usage point %s has no interruption in outage %d", point, o.Number))
+	}
+	row := rows[0]
+	here.Node, here.UsagePoint = "", point
+	here.Moment = within(&headend.Outage{Start: row.Start, End: row.End, Changed: row.Written}, here.Moment)
+	return here, nil
+}
+
+// checkSplit: the node must hang below the outage's node at a moment of the outage.
+func (a *API) checkSplit(ctx context.Context, o *headend.Outage, part string, at time.Time) error {
+	switch o.Node {
+	case "":
+		return invalid("body.split_at", part, fmt.Sprintf("the outage is of usage point %s alone: nothing can be split off", o.UsagePoint))
+	case part:
+		return invalid("body.split_at", part, fmt.Sprintf("%s is the outage's own node; name one below it", part))
+	}
+	const levels = 64 // the registry allows 32
+	for id, level := part, 0; level < levels; level++ {
+		versions, err := a.options.Store.Node(ctx, id)
+		if err != nil {
+			return a.unknownIn(ctx, err, "body.split_at", id)
+		}
+		parent := parentAt(versions, at)
+		switch parent {
+		case o.Node:
+			return nil
+		case "":
+			return invalid("body.split_at", part, fmt.Sprintf("%s is not below %s, the outage's node, at %s", part, o.Node, at.Format(time.RFC3339)))
+		}
+		id = parent
+	}
+	return invalid("body.split_at", part, "it hangs below itself")
+}
+
+// parentAt is what a node hung on at a time; "" where it did not exist, or hung on nothing.
+func parentAt(versions []headend.Node, at time.Time) string {
+	for _, v := range versions {
+		if !at.Before(v.From) && (v.To.IsZero() || at.Before(v.To)) {
+			return v.Parent
+		}
+	}
+	return ""
+}
+
+// decideMerge names the other outage by its place and a moment too.
+func (a *API) decideMerge(ctx context.Context, o *headend.Outage, number int64, here headend.Decision, now time.Time) (headend.Decision, error) {
+	if number == o.Number {
+		return here, invalid("body.merge", number, "an outage cannot be merged with itself")
+	}
+	other, _, _, err := a.options.Outages.Outage(ctx, number)
+	if err != nil {
+		return here, a.unknownIn(ctx, err, "body.merge", number)
+	}
+	if err := open(&other, "the outage to merge"); err != nil {
+		return here, err
+	}
+	here.OtherOutage, here.OtherNode, here.OtherPoint, here.OtherMoment = other.Number, other.Node, other.UsagePoint, within(&other, now)
+	return here, nil
+}
+
+// unknownIn answers for something unknown that a request names beside its path.
+func (a *API) unknownIn(ctx context.Context, err error, location string, value any) error {
+	if unknown := unknownOf(err); unknown != nil {
+		return invalid(location, value, unknown.Error())
+	}
+	return a.problem(ctx, err)
+}
+
+func decisionsOf(found []headend.Decision) []Decision {
+	out := []Decision{}
+	for _, d := range found {
+		out = append(out, decisionOf(d))
+	}
+	return out
+}
+
+func decisionOf(d headend.Decision) Decision {
+	return Decision{Number: d.Number, Kind: string(d.Kind), Made: d.Made, By: d.By, Note: d.Note, Outage: d.Outage, Node: d.Node, UsagePoint: d.UsagePoint,
+		Moment: d.Moment, Cause: d.Cause, SplitAt: d.Part, Merged: d.OtherOutage}
+}
