@@ -17,11 +17,19 @@ const (
 	FaultOutage      FaultKind = "outage"       // all phases at a node, for everyone below
 	FaultPhaseLost   FaultKind = "phase_lost"   // one phase at a node
 	FaultMomentary   FaultKind = "momentary"    // outages at a node, one after the other, as a recloser makes them
+	FaultPlanned     FaultKind = "planned"      // an outage that the calendar announces
 	FaultGatewayLost FaultKind = "gateway_lost" // a gateway's link to the broker; supply is as before
+	FaultGatewayDark FaultKind = "gateway_dark" // a gateway's own supply; its meters have theirs
+	FaultFirmware    FaultKind = "firmware"     // a push silences meters below a node; supply is as before
+	FaultClockJump   FaultKind = "clock_jump"   // clocks of meters below a node jump; at the end they are set right
 	// Those of Modbus units and ports stand in modbus_fault.go.
 )
 
-var faultKinds = append([]FaultKind{FaultOutage, FaultPhaseLost, FaultMomentary, FaultGatewayLost, FaultRTULost}, wireFaultKinds...)
+var faultKinds = append([]FaultKind{FaultOutage, FaultPhaseLost, FaultMomentary, FaultPlanned, FaultGatewayLost, FaultGatewayDark, FaultFirmware,
+	FaultClockJump, FaultRTULost}, wireFaultKinds...)
+
+// silent tells whether a fault leaves the supply as it is.
+func (k FaultKind) silent() bool { return k == FaultFirmware || k == FaultClockJump }
 
 // placeSort is the sort of what a fault strikes.
 type placeSort uint8
@@ -36,7 +44,7 @@ const (
 // strikes tells whether the fault can strike a place of that sort.
 func (k FaultKind) strikes(sort placeSort) bool {
 	switch {
-	case k == FaultGatewayLost:
+	case k == FaultGatewayLost || k == FaultGatewayDark:
 		return sort == placeOfGateway
 	case k == FaultRTULost:
 		return sort == placeUnit
@@ -51,6 +59,7 @@ const (
 	placeLateral  = "lateral"  // a switch at a transformer's branch
 	placeRecloser = "recloser" // a switch in the trunk
 	placeGateway  = "gateway"
+	placeHere     = "here" // of what follows: where the first one was
 )
 
 // fault is one that lasts.
@@ -73,6 +82,9 @@ func (f *fault) covers(g *Grid, node int32) bool {
 // plan puts a timeline entry on the agenda.
 func (s *Simulation) plan(in *Incident, number int) error {
 	key := mix2(s.scenario.Seed^0x696e636964, uint64(number))
+	if in.Window != (Span{}) {
+		return s.announce(in, key)
+	}
 	if in.At != nil {
 		s.agenda.put(s.start.Add(in.At.draw(key)), func(now time.Time) error { return s.strike(in, mix(key), now) })
 		return nil
@@ -124,6 +136,9 @@ func (g *Grid) supplies(node int32) bool {
 
 // strike begins an incident at one or more places.
 func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
+	if s.calm(now) {
+		return nil
+	}
 	all, sort := s.places(in.Where, None)
 	if !in.Fault.strikes(sort) {
 		return fmt.Errorf("fault %s cannot strike %q", in.Fault, in.Where)
@@ -140,7 +155,7 @@ func (s *Simulation) strike(in *Incident, key uint64, now time.Time) error {
 		place := free[d.below(len(free))]
 		switch sort {
 		case placeOfGateway:
-			s.loseGateway(place, in.For, d.next(), now)
+			s.loseGateway(in.Fault, place, in.For, d.next(), now)
 			continue
 		case placeUnit, placePort:
 			if err := s.strikeModbus(in, place, sort, d.next(), now); err != nil {
@@ -161,13 +176,13 @@ func (s *Simulation) struck(place int32, sort placeSort, kind FaultKind) bool {
 	return slices.ContainsFunc(s.faults, func(f *fault) bool {
 		switch sort {
 		case placeOfGateway:
-			return f.Kind == FaultGatewayLost && f.Where == string(s.grid.Gateways[place].ID)
+			return (f.Kind == FaultGatewayLost || f.Kind == FaultGatewayDark) && f.Where == string(s.grid.Gateways[place].ID)
 		case placeUnit:
 			return f.Kind == kind && f.Where == string(s.grid.Units[place].ID)
 		case placePort:
 			return f.Kind == kind && f.Where == s.grid.Ports[place].Address
 		}
-		return f.node != None && (s.grid.Upstream(f.node, place) || s.grid.Upstream(place, f.node))
+		return f.node != None && kind.silent() == f.Kind.silent() && (s.grid.Upstream(f.node, place) || s.grid.Upstream(place, f.node))
 	})
 }
 
@@ -178,6 +193,10 @@ func (s *Simulation) newFault(kind FaultKind, where string, now time.Time) *faul
 
 // begin makes a node fault and plans its end, its steps and its further shots.
 func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) error {
+	s.follow(in, node, key, now)
+	if in.Fault.silent() {
+		return s.unsettle(in, node, key, now)
+	}
 	f := s.newFault(in.Fault, s.grid.Nodes[node].ID, now)
 	f.node, f.lost, f.Points = node, allPhases, s.grid.Count(node)
 	if in.Fault == FaultPhaseLost {
@@ -189,7 +208,7 @@ func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) 
 			}
 		}
 	}
-	if in.Fault != FaultPhaseLost {
+	if in.Fault != FaultPhaseLost && in.Fault != FaultPlanned {
 		if err := s.notePassage(f, now); err != nil {
 			return err
 		}
@@ -199,7 +218,7 @@ func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) 
 		return err
 	}
 	for i, step := range in.Steps {
-		s.agenda.put(now.Add(step.After.draw(mix(key+uint64(i)))), func(now time.Time) error { return s.heal(f, step.Where, mix(key^uint64(i)), now) })
+		s.agenda.put(now.Add(step.After.draw(mix(key+uint64(i)))), func(now time.Time) error { return s.recover(f, step, mix(key^uint64(i)), now) })
 	}
 	length := in.For.draw(mix(key ^ 4))
 	if in.Fault == FaultMomentary {
@@ -208,17 +227,100 @@ func (s *Simulation) begin(in *Incident, node int32, key uint64, now time.Time) 
 	if length == 0 {
 		return nil
 	}
-	shots := in.Shots
 	s.agenda.put(now.Add(length), func(now time.Time) error {
-		if err := s.end(f, now); err != nil || in.Fault != FaultMomentary || shots <= 1 {
+		if err := s.end(f, now); err != nil || in.Fault != FaultMomentary {
 			return err
 		}
-		further := *in
-		further.Shots = shots - 1
-		s.agenda.put(now.Add(in.Gap.draw(mix(key^5))), func(now time.Time) error { return s.begin(&further, node, mix(key^6), now) })
-		return nil
+		return s.again(in, node, key, now)
 	})
 	return nil
+}
+
+// again plans the next shot of a recloser, or its lockout after the last one.
+func (s *Simulation) again(in *Incident, node int32, key uint64, now time.Time) error {
+	next := *in
+	next.Then = nil // they followed the first one
+	switch {
+	case in.Shots > 1:
+		next.Shots--
+	case in.Lockout != Span{}:
+		next = Incident{Fault: FaultOutage, For: in.Lockout}
+	default:
+		return nil
+	}
+	s.agenda.put(now.Add(in.Gap.draw(mix(key^5))), func(now time.Time) error { return s.begin(&next, node, mix(key^6), now) })
+	return nil
+}
+
+// follow plans what comes after an incident at a node.
+func (s *Simulation) follow(in *Incident, node int32, key uint64, now time.Time) {
+	for i := range in.Then {
+		next := &in.Then[i]
+		key := mix2(key, 0x7468656e+uint64(i))
+		s.agenda.put(now.Add(next.After.draw(mix(key))), func(now time.Time) error {
+			place := s.relative(next.Where, node, key)
+			if place == None {
+				return nil // this place has no such part
+			}
+			return s.begin(next, place, mix(key^1), now)
+		})
+	}
+}
+
+// relative is the place that is meant by where, seen from a node: the nearest above, else one below; None when there is none.
+func (s *Simulation) relative(where string, node int32, key uint64) int32 {
+	if where == placeHere {
+		return node
+	}
+	all, sort := s.places(where, None)
+	if sort != placeNode {
+		return None
+	}
+	for up := s.grid.Nodes[node].Parent; up != None; up = s.grid.Nodes[up].Parent {
+		if slices.Contains(all, up) {
+			return up
+		}
+	}
+	below, _ := s.places(where, node)
+	if len(below) == 0 {
+		return None
+	}
+	return below[key%uint64(len(below))]
+}
+
+// recover does one step of the restoration of an outage.
+func (s *Simulation) recover(f *fault, step Recovery, key uint64, now time.Time) error {
+	if step.But != "" {
+		return s.confine(f, step.But, key, now)
+	}
+	for i := range step.Spread {
+		if err := s.heal(f, step.Where, mix2(key, uint64(i)), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confine brings all of an outage back but a part: the faulty piece is cut off, and the device above closed.
+func (s *Simulation) confine(f *fault, but string, key uint64, now time.Time) error {
+	if !slices.Contains(s.faults, f) {
+		return nil
+	}
+	parts, _ := s.places(but, f.node)
+	parts = slices.DeleteFunc(parts, func(n int32) bool { return !f.covers(s.grid, n) })
+	if len(parts) == 0 {
+		return nil
+	}
+	before := f.node
+	f.node = parts[key%uint64(len(parts))]
+	f.healed = slices.DeleteFunc(f.healed, func(h int32) bool {
+		gone := !s.grid.Upstream(f.node, h)
+		if gone { // it hangs on its own feeder again
+			s.tie(h, -1, now)
+		}
+		return gone
+	})
+	return s.resupply(before, f.ID, now)
 }
 
 // heal brings a part of an outage back.
@@ -256,7 +358,7 @@ func (s *Simulation) lost(node int32) headend.Phases {
 	var lost headend.Phases
 	for _, f := range s.faults {
 		if f.node != None && f.covers(s.grid, node) {
-			lost |= f.lost
+			lost |= f.lost // none of a silent one
 		}
 	}
 	return lost

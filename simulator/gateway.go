@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"lastgasp/headend"
@@ -10,6 +11,8 @@ import (
 // last gasps of its meters, tells of its own loss, and then its connection breaks.
 type gateway struct {
 	off    bool
+	dead   bool // its transformer is
+	cable  int  // faults of its own supply
 	change uint32
 	downAt time.Time
 	seq    int64
@@ -17,6 +20,13 @@ type gateway struct {
 
 // supply tells the gateway whether its transformer is alive.
 func (g *gateway) supply(s *Simulation, i int32, live bool, now time.Time) {
+	g.dead = !live
+	g.renew(s, i, now)
+}
+
+// renew works out whether the gateway has supply, and what it says of it.
+func (g *gateway) renew(s *Simulation, i int32, now time.Time) {
+	live := !g.dead && g.cable == 0
 	if g.off == !live {
 		return
 	}
@@ -48,7 +58,10 @@ func (g *gateway) supply(s *Simulation, i int32, live bool, now time.Time) {
 		if g.change != change {
 			return nil
 		}
-		return say(headend.EventPowerDown, g.downAt)
+		if err := say(headend.EventPowerDown, g.downAt); err != nil || !s.scenario.Gasp.MadeUp || !s.senders[i].reachable() {
+			return err
+		}
+		return g.makeUp(s, i)
 	})
 	s.agenda.put(now.Add(s.scenario.Gasp.Backup.draw(mix(key))), func(time.Time) error {
 		if g.change == change {
@@ -58,25 +71,38 @@ func (g *gateway) supply(s *Simulation, i int32, live bool, now time.Time) {
 	})
 }
 
-// loseGateway cuts a gateway's link for a while; 0: for good.
-func (s *Simulation) loseGateway(i int32, length Span, key uint64, now time.Time) {
-	f := s.newFault(FaultGatewayLost, string(s.grid.Gateways[i].ID), now)
-	s.faults = append(s.faults, f)
-	s.link(i, func(x *sender) { x.cut++ })
-	if d := length.draw(key); d > 0 {
-		s.agenda.put(now.Add(d), func(now time.Time) error { return s.findGateway(i, f, now) })
-	}
-}
-
-// findGateway gives a cut link back.
-func (s *Simulation) findGateway(i int32, f *fault, now time.Time) error {
-	for n := range s.faults {
-		if s.faults[n] == f {
-			s.faults = append(s.faults[:n], s.faults[n+1:]...)
-			break
+// makeUp says a last gasp in the name of every meter behind the gateway.
+func (g *gateway) makeUp(s *Simulation, i int32) error {
+	for _, p := range s.senders[i].points {
+		point := &s.grid.Points[p]
+		h := Happening{Device: point.Meter, UsagePoint: point.ID, At: g.downAt, Time: g.downAt.Truncate(time.Second), Event: headend.EventPowerDown,
+			Seq: headend.NoSeq, MadeUp: true}
+		if err := s.say(i, &h, FateSent); err != nil {
+			return err
 		}
 	}
-	s.link(i, func(x *sender) { x.cut-- })
-	f.End = now
-	return s.truth.Damaged(f.Damage)
+	return nil
+}
+
+// loseGateway cuts a gateway's link, or its supply, for a while; 0: for good.
+func (s *Simulation) loseGateway(kind FaultKind, i int32, length Span, key uint64, now time.Time) {
+	f := s.newFault(kind, string(s.grid.Gateways[i].ID), now)
+	s.faults = append(s.faults, f)
+	change := func(by int, now time.Time) {
+		if kind == FaultGatewayDark {
+			s.gateways[i].cable += by
+			s.gateways[i].renew(s, i, now)
+			return
+		}
+		s.link(i, func(x *sender) { x.cut += by })
+	}
+	change(1, now)
+	if d := length.draw(key); d > 0 {
+		s.agenda.put(now.Add(d), func(now time.Time) error {
+			s.faults = slices.DeleteFunc(s.faults, func(other *fault) bool { return other == f })
+			change(-1, now)
+			f.End = now
+			return s.truth.Damaged(f.Damage)
+		})
+	}
 }

@@ -11,6 +11,7 @@ import (
 type GridSpec struct {
 	UsagePoints           int       // 1 to 20 million
 	PointsPerTransformer  int       // mean; 50
+	Small                 float64   // share of transformers that supply a tenth of the mean, or fewer; 0
 	TransformersPerFeeder int       // 20
 	FeedersPerSubstation  int       // 6
 	TransformersPerDCU    int       // transformers whose meters one gateway serves; 2
@@ -76,6 +77,7 @@ type generator struct {
 	gateway   int32
 	served    int // transformers of the current gateway
 	districts int
+	weights   []float64 // with Small: how many customers there are up to a transformer, of 1 each on average
 }
 
 // Generate makes a grid of spec.UsagePoints customers. The same spec and seed give the same grid.
@@ -91,6 +93,7 @@ func Generate(spec GridSpec, seed uint64) (*Grid, error) {
 	feeders := (transformers + spec.TransformersPerFeeder - 1) / spec.TransformersPerFeeder
 	substations := (feeders + spec.FeedersPerSubstation - 1) / spec.FeedersPerSubstation
 	g.districts = max(1, min(substations/3+1, len(districts)))
+	g.weigh(transformers)
 	g.organisations()
 	// Parts are dealt out by proportion, so that the last ones are as large as the first.
 	for s := range substations {
@@ -202,6 +205,9 @@ func (g *generator) transformer(feeder string, number int, above int32, district
 // pointsOf is how many usage points transformer t has: around the mean, between a half and one and a half, exact in sum.
 func (g *generator) pointsOf(t, transformers int) int {
 	edge := func(t int) int { // where the points of transformer t begin
+		if g.weights != nil {
+			return int(g.weights[t] / g.weights[transformers] * float64(g.spec.UsagePoints))
+		}
 		if t == 0 || t == transformers {
 			return g.spec.UsagePoints * t / transformers
 		}
@@ -209,6 +215,22 @@ func (g *generator) pointsOf(t, transformers int) int {
 		return int((float64(t) + shift) * float64(g.spec.UsagePoints) / float64(transformers))
 	}
 	return edge(t+1) - edge(t)
+}
+
+// weigh draws which transformers are small.
+func (g *generator) weigh(transformers int) {
+	if g.spec.Small <= 0 {
+		return
+	}
+	g.weights = make([]float64, transformers+1)
+	for t := range transformers {
+		d := draw(mix2(g.seed^0x736d616c6c, uint64(t)))
+		weight := 0.5 + d.unit()
+		if d.unit() < g.spec.Small {
+			weight = 0.1 * d.unit()
+		}
+		g.weights[t+1] = g.weights[t] + weight
+	}
 }
 
 // point makes the next usage point: house i+1 of a street.

@@ -31,12 +31,17 @@ type meter struct {
 	shares   [3]int16 // of its load on each phase, in 256ths
 	clock    time.Duration
 	driftPPM float64
+	setAt    time.Time // when its clock was right, clock aside
+
+	silent int  // firmware pushes that keep it from saying anything
+	alive  bool // it has solar and lives on without supply
+	told   bool // it has said so, and not yet taken it back
 }
 
 func (s *Simulation) newMeter(i int32) meter {
 	p := &s.grid.Points[i]
 	d := draw(mixText(s.scenario.Seed^0x6d65746572, p.ID))
-	m := meter{demand: NewDemand(s.scenario.Seed, p.ID, p.Customer, s.grid.Climate), sender: None,
+	m := meter{demand: s.newDemand(p), sender: None, setAt: s.start,
 		shares: [3]int16{256, 0, 0}, seq: s.firstSeq()}
 	if p.Phases == allPhases {
 		first := int16(70 + d.below(40))
@@ -47,7 +52,26 @@ func (s *Simulation) newMeter(i int32) meter {
 	if d.unit() < s.scenario.Clocks.Wrong {
 		m.clock = [...]time.Duration{time.Hour, -time.Hour, 26 * time.Hour, -6 * 24 * time.Hour, -7 * time.Hour}[d.below(5)]
 	}
+	if p.Customer == SolarHousehold { // drawn last, so that what else is drawn stays as it is
+		m.alive = d.unit() < s.scenario.Gasp.Alive
+	}
 	return m
+}
+
+// newDemand is the load of a point; of a light simulation only what tells the time of day.
+func (s *Simulation) newDemand(p *Point) Demand {
+	if s.light {
+		return Demand{seed: mixText(s.scenario.Seed, p.ID), model: loadModels[s.grid.Climate][p.Customer]}
+	}
+	return NewDemand(s.scenario.Seed, p.ID, p.Customer, s.grid.Climate)
+}
+
+// load is what a meter's demand is now; nothing in a light simulation.
+func (s *Simulation) load(m *meter, now time.Time) Instant {
+	if s.light {
+		return Instant{}
+	}
+	return m.demand.At(now)
 }
 
 // firstSeq is the number of a device's first event: it grows from one start of the simulator to the next,
@@ -56,7 +80,7 @@ func (s *Simulation) firstSeq() int64 { return (s.start.Unix() - loadEpoch) / 60
 
 // time is what the meter's clock shows at now, in whole seconds as it prints it.
 func (m *meter) time(s *Simulation, now time.Time) time.Time {
-	drift := time.Duration(float64(now.Sub(s.start)) * m.driftPPM / 1e6)
+	drift := time.Duration(float64(now.Sub(m.setAt)) * m.driftPPM / 1e6)
 	return now.Add(m.clock + drift).Round(time.Second)
 }
 
@@ -96,7 +120,7 @@ func (m *meter) supply(s *Simulation, i int32, lost headend.Phases, cause string
 	if missing == m.missing {
 		return nil
 	}
-	in := m.demand.At(now)
+	in := s.load(m, now)
 	importJ, exportJ := m.registers(p, in)
 	m.lostImport, m.lostExport = in.ImportJ-importJ, in.ExportJ-exportJ
 	m.markImport, m.markExport = in.ImportJ, in.ExportJ
@@ -133,6 +157,11 @@ func (m *meter) react(s *Simulation, i int32, wasOff bool, now time.Time) error 
 		}
 	}
 	switch off := m.missing == p.Phases; {
+	case m.alive && (off || wasOff):
+		if off {
+			m.downAt = now
+		}
+		s.agenda.put(now.Add(gasp.Hold.draw(key)), still(func(at time.Time) error { return m.saySupply(s, i, now, key, at) }))
 	case off && m.dead: // went again while it booted
 	case off:
 		m.downAt = now
@@ -195,17 +224,44 @@ func (m *meter) boot(s *Simulation, i int32, backAt time.Time, key uint64, now t
 	if err := s.say(m.sender, &h, FateSent); err != nil {
 		return err
 	}
-	if s.scenario.Gasp.Logs {
-		entry := Happening{Device: p.Meter, UsagePoint: p.ID, At: backAt, Time: h.Time, Event: headend.EventPowerFailure, Seq: m.seq,
-			Duration: backAt.Sub(m.downAt)}
-		m.seq++
-		s.agenda.put(now.Add(time.Duration(5+mix(key)%60)*time.Second), func(time.Time) error { return s.say(m.sender, &entry, FateSent) })
-	}
+	m.log(s, i, backAt, key, now)
 	if m.missing != 0 {
 		return m.sayPhases(s, i, backAt, now)
 	}
 	m.said = 0
 	return nil
+}
+
+// log plans when the entry of the meter's log about the failure that is over is read.
+func (m *meter) log(s *Simulation, i int32, backAt time.Time, key uint64, now time.Time) {
+	if !s.scenario.Gasp.Logs {
+		return
+	}
+	p := &s.grid.Points[i]
+	entry := Happening{Device: p.Meter, UsagePoint: p.ID, At: backAt, Time: m.time(s, backAt), Event: headend.EventPowerFailure, Seq: m.seq,
+		Duration: backAt.Sub(m.downAt)}
+	m.seq++
+	s.agenda.put(now.Add(s.scenario.Gasp.Within.draw(mix(key))), func(time.Time) error { return s.say(m.sender, &entry, FateSent) })
+}
+
+// saySupply is what a meter that lives on says of its supply side: that it went, and that it is back.
+func (m *meter) saySupply(s *Simulation, i int32, at time.Time, key uint64, now time.Time) error {
+	p := &s.grid.Points[i]
+	off := m.missing == p.Phases
+	if off == m.told {
+		return nil
+	}
+	m.told = off
+	h := Happening{Device: p.Meter, UsagePoint: p.ID, At: at, Time: m.time(s, at), Event: headend.EventSupplyPresent, Seq: m.seq}
+	if off {
+		h.Event = headend.EventSupplyAbsent
+	}
+	m.seq++
+	if err := s.say(m.sender, &h, FateSent); err != nil || off {
+		return err
+	}
+	m.log(s, i, at, key, now)
+	return m.sayPhases(s, i, at, now)
 }
 
 // sayPhases reports phases lost and back since it last did.
@@ -234,13 +290,13 @@ func (m *meter) sayPhases(s *Simulation, i int32, at, now time.Time) error {
 // measure is what the meter measures now; false when it has no supply or has not booted.
 func (s *Simulation) measure(i int32, now time.Time, out *Measurement) bool {
 	m, p := &s.meters[i], &s.grid.Points[i]
-	if m.dead || m.missing == p.Phases || p.Meter == "" {
+	if m.dead || m.silent > 0 || m.missing == p.Phases && !m.alive || p.Meter == "" {
 		return false
 	}
-	in := m.demand.At(now)
+	in := s.load(m, now)
 	importJ, exportJ := m.registers(p, in)
 	*out = Measurement{Meter: p.Meter, UsagePoint: p.ID, At: now, Time: m.time(s, now), Phases: phaseCount(p),
-		ImportWh: importJ / wattSecond, ExportWh: exportJ / wattSecond, TwoWay: m.demand.solar != nil}
+		ImportWh: importJ / wattSecond, ExportWh: exportJ / wattSecond, TwoWay: p.Customer == SolarHousehold}
 	rest := in.Watts
 	for ph := range out.Phases {
 		share := in.Watts * int64(m.shares[ph]) / 256
@@ -249,7 +305,7 @@ func (s *Simulation) measure(i int32, now time.Time, out *Measurement) bool {
 		}
 		rest -= share
 		out.Watts[ph] = share
-		if out.Phases == 3 && m.missing&(headend.L1<<ph) != 0 {
+		if out.Phases == 3 && m.missing&(headend.L1<<ph) != 0 || m.missing == p.Phases {
 			out.DeciVolts[ph] = -1
 		}
 	}

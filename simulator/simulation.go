@@ -47,7 +47,11 @@ type Simulation struct {
 	start    time.Time
 	truth    Truth
 	face     Face
+	hearer   Hearer // instead of face; nil: none
 	unpaced  bool
+	light    bool
+	calendar []PlannedWork
+	silenced map[headend.DeviceID]int // meters that say nothing, by the number of pushes
 
 	ctx        context.Context // of Run, for what the agenda does
 	mu         sync.Mutex      // held while an entry of the agenda runs
@@ -82,8 +86,10 @@ type Counts struct {
 
 // Options are what a scenario does not say.
 type Options struct {
-	Truth   Truth // nil: nobody is told
-	Unpaced bool  // do not wait for the clock: as fast as the face takes the messages
+	Truth   Truth  // nil: nobody is told
+	Unpaced bool   // do not wait for the clock: as fast as the face takes the messages
+	Hearer  Hearer // instead of a face
+	Light   bool   // meters measure voltage alone: nothing else is true, and days are played four times as fast
 	Now     time.Time
 }
 
@@ -97,7 +103,8 @@ func New(grid *Grid, scenario Scenario, face Face, options Options) (*Simulation
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulation{grid: grid, scenario: scenario, start: start, now: start, truth: options.Truth, face: face, unpaced: options.Unpaced}
+	s := &Simulation{grid: grid, scenario: scenario, start: start, now: start, truth: options.Truth, face: face, unpaced: options.Unpaced,
+		hearer: options.Hearer, light: options.Light, silenced: map[headend.DeviceID]int{}}
 	if s.truth == nil {
 		s.truth = nobody{}
 	}
@@ -118,6 +125,7 @@ func New(grid *Grid, scenario Scenario, face Face, options Options) (*Simulation
 	}
 	s.counts.Points = len(grid.Points)
 	s.makeUnits()
+	s.planClocks()
 	for i := range s.scenario.Timeline {
 		in := &s.scenario.Timeline[i]
 		if len(grid.Units) == 0 && in.Fault.strikes(placeUnit) {
@@ -260,6 +268,10 @@ func (s *Simulation) link(number int32, change func(*sender)) {
 	before := x.reachable()
 	change(x)
 	if after := x.reachable(); after != before {
+		if s.hearer != nil {
+			s.hearer.Link(s.now, int(number), after)
+			return
+		}
 		s.face.Link(int(number), after)
 	}
 }
@@ -281,8 +293,8 @@ func (s *Simulation) round(now time.Time) error {
 // collect takes one sender's readings.
 func (s *Simulation) collect(number int32, now time.Time) error {
 	x := &s.senders[number]
-	b := s.buffer[:0]
-	count := 0
+	round := message{topic: "reads", payload: s.buffer[:0]}
+	count, part := 0, 0
 	var m Measurement
 	for _, p := range x.points {
 		if !s.measure(p, now, &m) {
@@ -299,21 +311,50 @@ func (s *Simulation) collect(number int32, now time.Time) error {
 			s.counts.Lost++
 		case FateLate:
 			s.counts.Late++
-			s.transmit(number, x.appendReading(nil, &m), now.Add(x.spread+s.scenario.Channel.LateUpTo.draw(mix(key^2))))
+			alone := message{topic: "reads"}
+			s.put(&alone, x, &m)
+			s.transmit(number, alone.end(x), now.Add(x.spread+s.scenario.Channel.LateUpTo.draw(mix(key^2))))
 		default:
-			b = append(b, ',')
-			b = x.appendReading(b, &m)
+			s.put(&round, x, &m)
 			if count++; count == mostInMessage {
-				s.send(number, b, now)
-				b, count = b[:0], 0
+				s.send(number, &round, part, now)
+				round.payload, round.batches, count = round.payload[:0], nil, 0
+				part++
 			}
 		}
 	}
 	if count > 0 {
-		s.send(number, b, now)
+		s.send(number, &round, part, now)
 	}
-	s.buffer = b
+	s.buffer = round.payload
 	return nil
+}
+
+// put adds a reading to a message.
+func (s *Simulation) put(to *message, x *sender, m *Measurement) {
+	if s.hearer == nil {
+		to.payload = x.appendReading(append(to.payload, ','), m)
+		return
+	}
+	b := s.batch(x, m.Meter)
+	if b.Readings = m.voltages(); !s.light {
+		b.Readings = m.Readings()
+	}
+	to.batches = append(to.batches, b)
+}
+
+// end is the message to send: ",{...},{...}" becomes an array, or the object of a meter that speaks for itself.
+func (m *message) end(x *sender) message {
+	out := message{topic: m.topic, batches: m.batches}
+	switch {
+	case len(m.payload) == 0:
+	case x.gateway == None:
+		out.payload = append(out.payload, m.payload[1:]...)
+	default:
+		out.payload = append(append(out.payload, m.payload...), ']')
+		out.payload[0] = '['
+	}
+	return out
 }
 
 // fate draws what the channel does to a reading.
@@ -339,57 +380,105 @@ func (x *sender) appendReading(b []byte, m *Measurement) []byte {
 	return append(m.appendValues(b), '}')
 }
 
-// send plans a message of readings: ",{...},{...}" becomes an array, or the object of a meter that speaks
-// for itself.
-func (s *Simulation) send(number int32, objects []byte, now time.Time) {
+// send plans the way of a part of a round.
+func (s *Simulation) send(number int32, round *message, part int, now time.Time) {
 	x := &s.senders[number]
-	payload := append([]byte(nil), objects...)
-	if x.gateway != None {
-		payload[0] = '['
-		payload = append(payload, ']')
-	} else {
-		payload = payload[1:]
-	}
-	key := mix2(mixText(s.scenario.Seed, string(x.ID)), uint64(now.UnixNano())^uint64(len(objects)))
+	key := mix2(mixText(s.scenario.Seed, string(x.ID)), uint64(now.UnixNano())^uint64(part))
 	at := now.Add(x.spread)
 	if unit(mix(key)) < s.scenario.Channel.Reorder {
 		at = at.Add(time.Duration(unit(mix(key^1)) * 3 * float64(s.scenario.Interval.From)))
 	}
-	s.transmit(number, payload, at)
+	out := round.end(x)
+	s.transmit(number, out, at)
 	if unit(mix(key^2)) < s.scenario.Channel.Duplicate {
-		s.transmit(number, payload, at.Add(time.Duration(unit(mix(key^3))*float64(s.scenario.Interval.From))))
+		s.transmit(number, out, at.Add(time.Duration(unit(mix(key^3))*float64(s.scenario.Interval.From))))
 	}
 }
 
-// transmit hands a payload to the face at the time.
-func (s *Simulation) transmit(number int32, payload []byte, at time.Time) {
-	topic := "ami/v1/" + string(s.senders[number].ID) + "/reads"
-	s.agenda.put(at, func(time.Time) error { return s.face.Publish(s.ctx, int(number), topic, payload) })
+// transmit hands a message over at the time.
+func (s *Simulation) transmit(number int32, m message, at time.Time) {
+	s.agenda.put(at, func(now time.Time) error { return s.hand(number, m, now) })
 }
 
-// say tells the truth of an event and hands it to the face unless it is lost.
+// hand gives a message to the face or the hearer.
+func (s *Simulation) hand(number int32, m message, now time.Time) error {
+	if s.hearer != nil {
+		return s.hearer.Hear(now, int(number), m.batches)
+	}
+	return s.face.Publish(s.ctx, int(number), "ami/v1/"+string(s.senders[number].ID)+"/"+m.topic, m.payload)
+}
+
+// say tells the truth of an event and hands it over, by what the channel does to events.
 func (s *Simulation) say(number int32, h *Happening, fate Fate) error {
 	s.counts.Events++
+	channel, later := &s.scenario.Events, time.Duration(0)
+	key := mix2(mixText(s.scenario.Seed^0x6576656e74, string(h.Device)), uint64(s.counts.Events))
+	if h.UsagePoint != "" && !h.MadeUp && s.mute(h) {
+		fate = FateLost
+	}
+	if fate != FateLost && h.UsagePoint != "" {
+		kept := h.Event == headend.EventPowerDown || h.Event == headend.EventPowerFailure // see Scenario.Events
+		switch u := unit(mix(key)); {
+		case !kept && u < channel.Loss:
+			fate = FateLost
+		case u >= channel.Loss && u < channel.Loss+channel.Late:
+			fate, later = FateLate, channel.LateUpTo.draw(mix(key^1))
+		case unit(mix(key^2)) < channel.Reorder:
+			later = time.Duration(unit(mix(key^3)) * float64(time.Minute))
+		}
+	}
+	h.Said = s.now.Add(later)
 	if err := s.truth.Happened(h, fate); err != nil || fate == FateLost {
 		return err
 	}
-	x := &s.senders[number]
-	b := []byte{'{'}
+	m := s.tell(&s.senders[number], h)
+	if h.UsagePoint != "" && unit(mix(key^4)) < channel.Duplicate {
+		s.transmit(number, m, s.now.Add(later+time.Duration(unit(mix(key^5))*float64(10*time.Minute))))
+	}
+	if later > 0 {
+		s.transmit(number, m, s.now.Add(later))
+		return nil
+	}
+	return s.hand(number, m, s.now)
+}
+
+// mute tells whether a firmware push keeps the meter from saying it. Entries of logs are read until they are there.
+func (s *Simulation) mute(h *Happening) bool {
+	return h.Event != headend.EventPowerFailure && s.silenced[h.Device] > 0
+}
+
+// tell is the message about an event.
+func (s *Simulation) tell(x *sender, h *Happening) message {
+	if s.hearer != nil {
+		b := s.batch(x, h.Device)
+		b.Events = []headend.Event{h.event()}
+		return message{topic: "events", batches: []headend.Batch{b}}
+	}
+	return message{topic: "events", payload: x.appendEvent(nil, h)}
+}
+
+// appendEvent appends one event as the native format has it.
+func (x *sender) appendEvent(b []byte, h *Happening) []byte {
+	b = append(b, '{')
 	if h.Device != x.ID {
 		b = append(append(append(b, `"device":"`...), h.Device...), `",`...)
 	}
 	b = append(b, `"time":"`...)
 	b = h.Time.UTC().AppendFormat(b, time.RFC3339)
-	b = append(append(append(b, `","event":"`...), h.Event...), `","seq":`...)
-	b = strconv.AppendInt(b, h.Seq, 10)
+	b = append(append(append(b, `","event":"`...), h.Event...), '"')
+	if h.Seq >= 0 {
+		b = strconv.AppendInt(append(b, `,"seq":`...), h.Seq, 10)
+	}
 	if h.Duration > 0 {
 		b = strconv.AppendFloat(append(b, `,"duration_s":`...), h.Duration.Seconds(), 'f', -1, 64)
 	}
 	if h.Phases != 0 {
 		b = append(append(append(b, `,"phases":"`...), h.Phases.String()...), '"')
 	}
-	b = append(b, '}')
-	return s.face.Publish(s.ctx, int(number), "ami/v1/"+string(x.ID)+"/events", b)
+	if !h.Former.IsZero() {
+		b = append(h.Former.UTC().AppendFormat(append(b, `,"former":"`...), time.RFC3339), '"')
+	}
+	return append(b, '}')
 }
 
 // nobody is told nothing.

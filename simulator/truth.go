@@ -31,6 +31,9 @@ type Happening struct {
 	Seq        int64
 	Duration   time.Duration  // of power_failure
 	Phases     headend.Phases // of phase_lost and phase_back
+	Former     time.Time      // of clock_set: what the clock showed before
+	MadeUp     bool           // a gateway says it for a meter that has not
+	Said       time.Time      // when the message left, truly: what a late one waits for is before that
 }
 
 // Interruption is one usage point without some or all of its phases.
@@ -47,7 +50,7 @@ type Damage struct {
 	Kind       FaultKind
 	Where      string
 	Start, End time.Time // End is zero while it lasts
-	Points     int       // usage points below
+	Points     int       // usage points below; of firmware and clock_jump, meters concerned
 }
 
 // Truth is told everything that is true. Calls come from one goroutine, in the order of the simulated
@@ -157,12 +160,14 @@ func (t *FileTruth) Happened(h *Happening, fate Fate) error {
 		UsagePoint string            `json:"usage_point,omitempty"`
 		At         time.Time         `json:"at"`
 		Time       time.Time         `json:"time"`
+		Said       time.Time         `json:"said,omitzero"`
 		Event      headend.EventType `json:"event"`
 		Seq        int64             `json:"seq"`
 		Seconds    float64           `json:"duration_s,omitempty"`
 		Phases     string            `json:"phases,omitempty"`
+		MadeUp     bool              `json:"made_up,omitempty"`
 		Fate       Fate              `json:"fate"`
-	}{"event", h.Device, h.UsagePoint, h.At, h.Time, h.Event, h.Seq, h.Duration.Seconds(), h.Phases.String(), fate})
+	}{"event", h.Device, h.UsagePoint, h.At, h.Time, h.Said, h.Event, h.Seq, h.Duration.Seconds(), h.Phases.String(), h.MadeUp, fate})
 }
 
 func (t *FileTruth) Interrupted(i Interruption) error {

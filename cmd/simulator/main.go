@@ -21,6 +21,7 @@ type commands struct {
 	Run      runCommand      `cmd:"" help:"Play a scenario: meters, gateways and faults, in real time."`
 	Replay   replayCommand   `cmd:"" help:"Publish recorded readings from CSV files."`
 	Generate generateCommand `cmd:"" help:"Write a grid of any size as the CSV files that headend import takes."`
+	Score    scoreCommand    `cmd:"" help:"Compare what a head-end has found out with the truth, of many simulated days or of a running one."`
 	Flood    floodCommand    `cmd:"" help:"Publish as fast as a broker takes it, or at a rate, and count the acknowledgements."`
 }
 

@@ -24,6 +24,7 @@ type runCommand struct {
 	Length   time.Duration `help:"Stop after so much simulated time."`
 	Modbus   string        `placeholder:"LISTEN" help:"Address of the first Modbus port, host:port, instead of the scenario's or the grid's; off: none."`
 	Truth    string        `type:"path" help:"Write what is true to this file, NDJSON."`
+	Calendar string        `type:"path" help:"Write the planned cuts and work orders of the scenario to this file, for headend import planned-outages."`
 	WriteCSV string        `name:"write-grid" type:"path" help:"Also write the grid's CSV files into this folder before starting."`
 	Verbose  bool          `short:"v" help:"Log every connection that fails."`
 }
@@ -113,6 +114,9 @@ func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario si
 	if err != nil {
 		return err
 	}
+	if err := c.writeCalendar(simulation.Calendar()); err != nil {
+		return err
+	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -146,6 +150,18 @@ func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario si
 	group.Wait()
 	fmt.Println(runStatus(simulation, mqtt, modbus))
 	return errors.Join(err, faceErr, modbusErr)
+}
+
+// writeCalendar writes what is announced, before anything is played.
+func (c *runCommand) writeCalendar(calendar []simulator.PlannedWork) error {
+	if c.Calendar == "" {
+		return nil
+	}
+	file, err := os.Create(c.Calendar)
+	if err != nil {
+		return err
+	}
+	return errors.Join(simulator.WriteCalendar(file, calendar), file.Close())
 }
 
 func runStatus(simulation *simulator.Simulation, mqtt *simulator.MQTT, modbus *simulator.Modbus) string {

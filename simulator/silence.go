@@ -1,0 +1,85 @@
+package simulator
+
+import (
+	"slices"
+	"time"
+
+	"lastgasp/headend"
+)
+
+// unsettle begins a fault that leaves the supply as it is: a firmware push that silences meters, or clocks that jump. A
+// drawn share of the meters below the node is concerned.
+func (s *Simulation) unsettle(in *Incident, node int32, key uint64, now time.Time) error {
+	var concerned []int32
+	s.grid.Below(node, func(p int32) {
+		if s.meters[p].sender != None && (in.Share == 0 || unit(mix2(key, uint64(p))) < in.Share) {
+			concerned = append(concerned, p)
+		}
+	})
+	f := s.newFault(in.Fault, s.grid.Nodes[node].ID, now)
+	f.node, f.Points = node, len(concerned)
+	s.faults = append(s.faults, f)
+	for _, p := range concerned {
+		if in.Fault == FaultFirmware {
+			s.meters[p].silent++
+			s.silenced[s.grid.Points[p].Meter]++
+		} else {
+			s.meters[p].clock += (in.By.From + time.Duration(unit(mix2(key^7, uint64(p)))*float64(in.By.To-in.By.From))).Truncate(time.Second)
+		}
+	}
+	length := in.For.draw(mix(key ^ 4))
+	if length == 0 {
+		return nil
+	}
+	s.agenda.put(now.Add(length), func(now time.Time) error {
+		s.faults = slices.DeleteFunc(s.faults, func(other *fault) bool { return other == f })
+		f.End = now
+		for _, p := range concerned {
+			if in.Fault == FaultFirmware {
+				s.meters[p].silent--
+				s.silenced[s.grid.Points[p].Meter]--
+			} else if err := s.meters[p].setClock(s, p, now); err != nil {
+				return err
+			}
+		}
+		return s.truth.Damaged(f.Damage)
+	})
+	return nil
+}
+
+// setClock sets a meter's clock right. One without supply is right when it boots, as if it had asked for the time.
+func (m *meter) setClock(s *Simulation, i int32, now time.Time) error {
+	former := m.time(s, now)
+	m.clock, m.setAt = 0, now
+	if m.dead || m.silent > 0 || m.missing == s.grid.Points[i].Phases {
+		return nil
+	}
+	h := Happening{Device: s.grid.Points[i].Meter, UsagePoint: s.grid.Points[i].ID, At: now, Time: m.time(s, now), Event: headend.EventClockSet,
+		Seq: m.seq, Former: former}
+	m.seq++
+	return s.say(m.sender, &h, FateSent)
+}
+
+// planClocks has every clock set right again and again, each at its own time. At the start each has run since it was last set.
+func (s *Simulation) planClocks() {
+	every := s.scenario.Clocks.SetEvery
+	if every.From <= 0 {
+		return
+	}
+	for i := range s.meters {
+		m := &s.meters[i]
+		if m.sender == None {
+			continue
+		}
+		key := mixText(s.scenario.Seed^0x636c6f636b, s.grid.Points[i].ID)
+		ran := time.Duration(unit(mix(key)) * float64(every.From))
+		m.setAt = s.start.Add(-ran)
+		var set func(time.Time) error
+		set = func(now time.Time) error {
+			key = mix(key)
+			s.agenda.put(now.Add(every.draw(key)), set)
+			return m.setClock(s, int32(i), now)
+		}
+		s.agenda.put(m.setAt.Add(every.From), set)
+	}
+}
