@@ -226,7 +226,7 @@ func TestUsualSentinels(t *testing.T) {
 	p, err := ParseProfile("s.yaml", []byte(`model: s
 source: test
 function: 3
-not_there: {i32: 0x7FFFFFFF}
+not_there: {i32: 0x7FFFFFFF, u64: []}
 groups: {live: {interval: 1s}}
 registers:
   - {quantity: a, address: 0, type: u16, unit: V}
@@ -239,6 +239,7 @@ registers:
   - {state: supply, address: 0, type: u16, unit: V, above: 150, below: 60}
   - {state: breaker, address: 12, type: u16, enum: {0xFFFF: closed, 0: open}}
   - {quantity: import_wh_l1, address: 20, type: i32, unit: Wh}
+  - {quantity: j, address: 30, type: u64, unit: V}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +253,9 @@ registers:
 				t.Errorf("%s: %#x is %v, %s; want %d", p.Registers[i].Quantity, raw, v, got, absence)
 			}
 		}
+	}
+	if v, _, got := p.Registers[10].value(1<<64-1, 0); got != 0 {
+		t.Errorf("with [] no number is absent, but %v is: %s", v, got)
 	}
 	if got := p.Registers[7].position(0xFFFF, 0); got != Unknown {
 		t.Errorf("supply of 0xFFFF is %s", got)

@@ -83,8 +83,8 @@ func (r *reader) value(n *yaml.Node, m section, reg *Register, d standards) {
 		}
 		reg.Base, reg.Power = "", -2 // a power factor in per cent
 	}
-	reg.NotThere = d.notThere[reg.Type]
-	if reg.NotThere == nil && reg.Role != Info && reg.Mask == 0 && m["enum"] == nil {
+	var said bool
+	if reg.NotThere, said = d.notThere[reg.Type]; !said && reg.Role != Info && reg.Mask == 0 && m["enum"] == nil {
 		reg.NotThere = usuallyNotThere[reg.Type]
 	}
 	if m["not_there"] != nil {
