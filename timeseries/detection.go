@@ -74,20 +74,12 @@ func (s *Store) change(ctx context.Context, write func(tx pgx.Tx) error) error {
 		return slow(ctx, withoutSecret(err))
 	}
 	if err := write(tx); err != nil {
-		return rollbackAfter(ctx, tx, slowUnless(ctx, err))
+		return rollbackAfter(ctx, tx, slow(ctx, err))
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return rollbackAfter(ctx, tx, slow(ctx, err))
 	}
 	return nil
-}
-
-// slowUnless leaves errors alone that say something about what was to be written.
-func slowUnless(ctx context.Context, err error) error {
-	if errors.Is(err, headend.ErrLeaseLost) {
-		return err
-	}
-	return slow(ctx, err)
 }
 
 // orNull is a time for a column that knows NULL where there is none.

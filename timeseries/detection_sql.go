@@ -72,4 +72,28 @@ var (
 	sqlNotify string
 	//go:embed sql/tally_since.sql
 	sqlTallySince string
+	//go:embed sql/query_outage_list.sql
+	sqlQueryOutageList string
+	//go:embed sql/query_outage_by_node.sql
+	sqlQueryOutageByNode string
+	//go:embed sql/query_outage.sql
+	sqlQueryOutage string
+	//go:embed sql/query_outage_change.sql
+	sqlQueryOutageChange string
+	//go:embed sql/query_decision.sql
+	sqlQueryDecision string
+	//go:embed sql/query_ledger.sql
+	sqlQueryLedger string
+	//go:embed sql/query_ledger_by_node.sql
+	sqlQueryLedgerByNode string
+	//go:embed sql/ledger_as_of.sql
+	sqlLedgerAsOf string
+	//go:embed sql/place_unknown.sql
+	sqlPlaceUnknown string
+	//go:embed sql/decision_insert.sql
+	sqlDecisionInsert string
+	//go:embed sql/plan_put.sql
+	sqlPlanPut string
+	//go:embed sql/query_plan_list.sql
+	sqlQueryPlanList string
 )

@@ -61,9 +61,9 @@ func writeOutages(ctx context.Context, tx pgx.Tx, revision int64, outages []head
 }
 
 // known returns *headend.Unknown for what a statement finds that refers to nothing.
-func known(ctx context.Context, tx pgx.Tx, sql string) error {
+func known(ctx context.Context, tx pgx.Tx, sql string, args ...any) error {
 	var unknown headend.Unknown
-	switch err := tx.QueryRow(ctx, sql).Scan(&unknown.What, &unknown.ID); {
+	switch err := tx.QueryRow(ctx, sql, args...).Scan(&unknown.What, &unknown.ID); {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
 	case err != nil:

@@ -45,7 +45,7 @@ func slow(ctx context.Context, err error) error {
 	var server *pgconn.PgError
 	var unknown *headend.Unknown
 	switch {
-	case errors.As(err, &unknown), errors.Is(ctx.Err(), context.Canceled):
+	case errors.As(err, &unknown), errors.Is(err, headend.ErrLeaseLost), errors.Is(err, headend.ErrCursor), errors.Is(ctx.Err(), context.Canceled):
 		return err
 	case errors.As(err, &server) && server.Code == "57014", errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", headend.ErrTooSlow, err)

@@ -120,7 +120,7 @@ CREATE TABLE interruption (
 );
 CREATE INDEX ON interruption (coalesce(started, not_before, '-infinity'), usage_point, id);
 CREATE INDEX ON interruption (outage);
-CREATE INDEX ON interruption (ended) WHERE NOT withdrawn;
+CREATE INDEX ON interruption (ended);
 COMMENT ON TABLE interruption IS 'the ledger as it is now: one usage point without supply; ids below 0 were imported';
 COMMENT ON COLUMN interruption.start_by IS 'headend.Basis; end_by too';
 

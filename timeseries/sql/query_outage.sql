@@ -1,0 +1,2 @@
+-- Index: the primary key.
+AND o.number = $1
