@@ -7,28 +7,42 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
 func main() {
+	if ports := os.Getenv(fieldVariable); ports != "" {
+		if err := beField(ports); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: devices:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run measures one thing after the other, so that none has to share the machine with another.
-func run(ctx context.Context) error {
+// run measures one thing after the other, so that none has to share the machine with another: all, or those that are named.
+func run(ctx context.Context, names []string) error {
 	b, err := newBench(ctx)
 	if err != nil {
 		return err
 	}
 	defer b.close()
 	results := &table{}
-	for _, measure := range []func(context.Context, *table) error{b.embedded, b.gateways, b.external} {
-		if err := measure(ctx, results); err != nil {
+	for _, m := range []struct {
+		name    string
+		measure func(context.Context, *table) error
+	}{{"modbus", b.modbus}, {"embedded", b.embedded}, {"gateways", b.gateways}, {"external", b.external}} {
+		if len(names) > 0 && !slices.Contains(names, m.name) {
+			continue
+		}
+		if err := m.measure(ctx, results); err != nil {
 			return err
 		}
 	}

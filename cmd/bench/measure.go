@@ -62,12 +62,21 @@ func cpuOfAll(processes map[string]int) (map[string]time.Duration, error) {
 		}
 		all[name] = used
 	}
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+	own, err := ownCPU()
+	if err != nil {
 		return nil, err
 	}
-	all["load"] = time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	all["load"] = own
 	return all, nil
+}
+
+// ownCPU is the CPU time of this process.
+func ownCPU() (time.Duration, error) {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return 0, fmt.Errorf("own CPU time: %w", err)
+	}
+	return time.Duration(own.Utime.Nano() + own.Stime.Nano()), nil
 }
 
 // embedded: one message a meter, PUBACK after the commit; the limit is the same broker with a sink that

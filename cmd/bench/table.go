@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // line is one measurement beside its limit.
@@ -16,7 +17,36 @@ type line struct {
 	cpu     map[string]float64 // µs of CPU a message, by process
 }
 
-type table struct{ lines []line }
+// pollLine is a measurement of polling beside a plain loop.
+type pollLine struct {
+	interval time.Duration
+	polled   polling
+	plain    polling
+	core     float64 // units one core carries
+	loop     float64 // units the loop gets round to in the interval
+	aim      string
+}
+
+type table struct {
+	lines []line
+	polls []pollLine
+}
+
+func (t *table) addPolls(l pollLine) {
+	fmt.Fprintf(os.Stderr, "Modbus every %s: %s of CPU a poll\n", l.interval, l.polled.each())
+	t.polls = append(t.polls, l)
+}
+
+// printPolls prints what the units of a core and the CPU of a poll are, each beside the loop's.
+func (t *table) printPolls(w io.Writer) {
+	fmt.Fprintln(w, "\n| Modbus, replies after 20 ms | units a core carries | plain loop on one connection | ratio | aim | polled in this run | missed | CPU, µs a poll | of the loop | ratio |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	for _, l := range t.polls {
+		fmt.Fprintf(w, "| every %s | %s | %s | %.0f × | %s | %s units with %.0f %% of a core | %d | %.0f | %.0f | %.2f |\n", l.interval, thousands(l.core), thousands(l.loop), l.core/l.loop,
+			l.aim, thousands(modbusUnits), 100*l.polled.cpu.Seconds()/l.polled.took.Seconds(), l.polled.missed,
+			float64(l.polled.each().Nanoseconds())/1e3, float64(l.plain.each().Nanoseconds())/1e3, float64(l.polled.each())/float64(l.plain.each()))
+	}
+}
 
 func (t *table) add(l line) {
 	fmt.Fprintf(os.Stderr, "%s: %s/s\n", l.what, thousands(l.value))
@@ -24,6 +54,15 @@ func (t *table) add(l line) {
 }
 
 func (t *table) print(w io.Writer) {
+	if len(t.lines) > 0 {
+		t.printLines(w)
+	}
+	if len(t.polls) > 0 {
+		t.printPolls(w)
+	}
+}
+
+func (t *table) printLines(w io.Writer) {
 	fmt.Fprintln(w, "\n| what | measured | limit in the same run | ratio | aim | CPU, µs a message |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|")
 	for _, l := range t.lines {

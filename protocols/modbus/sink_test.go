@@ -3,7 +3,6 @@ package modbus
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,13 +14,7 @@ import (
 	"lastgasp/headend"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(serverVariable) != "" {
-		beServer()
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
