@@ -34,6 +34,26 @@ func (c *clock) add(s sync) bool {
 	return true
 }
 
+// before is the true time of the last sync before a moment; unknown when there is none.
+func (c clock) before(m moment) moment {
+	last := unknown
+	for _, s := range c {
+		if s.at < m {
+			last = s.at
+		}
+	}
+	return last
+}
+
+// prune drops what is older than a moment but the last of it, which still holds.
+func (c clock) prune(before moment) clock {
+	k := 0
+	for k+1 < len(c) && c[k+1].at < before {
+		k++
+	}
+	return slices.Delete(c, 0, k)
+}
+
 // ahead is by how much the clock was ahead when it showed m: the offset at the syncs, linear between them, the
 // nearest outside (case 19).
 func (c clock) ahead(m moment) moment {

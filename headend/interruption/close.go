@@ -5,8 +5,8 @@ import (
 )
 
 // decide applies what operators decided, in the order they decided it.
-func (s *solver) decide(l *ledger) {
-	for _, decision := range s.d.decisions {
+func (s *solver) decide(l *ledger, component int32) {
+	for _, decision := range s.d.decisions[component] {
 		if decision.Kind == SetOwn || decision.Kind == ClearOwn {
 			l.own(decision.Point, at(decision.Moment), decision.Kind == SetOwn)
 			continue
@@ -183,8 +183,8 @@ func (s *solver) planOf(g *group) *Plan {
 func (s *solver) compareCounters(l *ledger, component int32) {
 	for p := range s.d.countersOf[component] {
 		dos := s.d.records[p].dossier
-		if dos == nil {
-			continue
+		if dos == nil || len(dos.events) == 0 {
+			continue // out of memory
 		}
 		subject := s.d.subjectOf(p, dos.events[0].at)
 		list := subject.correct(dos.events)

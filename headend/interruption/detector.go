@@ -21,7 +21,7 @@ type Detector struct {
 	saidAt    map[NodeNo]*dossier
 	clocks    map[DeviceNo]clock
 	calendar  calendar
-	decisions []Decision
+	decisions map[int32][]Decision // by component
 	refused   map[Verdict]int
 	floor     moment // evidence from before is refused
 
@@ -30,11 +30,11 @@ type Detector struct {
 	dirty      []int32
 	countersOf map[int32]map[PointNo]struct{}
 	now        moment
-	epoch      uint32         // rises when what was worked out of single usage points' evidence holds no more
-	decided    map[int32]bool // components about which an operator decided
+	epoch      uint32 // rises when what was worked out of single usage points' evidence holds no more
 	pruned     moment
 	nextID     uint64
 	nextRow    uint64
+	spared     int // outages after late evidence that were not weighed again
 	live       live
 }
 
@@ -45,6 +45,7 @@ type area struct {
 	shown  []Interruption
 	dirty  uint8
 	from   moment // the earliest moment that the evidence since then speaks of
+	to     moment // the latest that it can change anything at
 	wake   moment // when time alone changes something; open: never
 	last   moment // when it was derived
 	since  moment // what devices said before was dropped; unknown: nothing was
@@ -72,7 +73,7 @@ type name struct {
 func New(net *Network, settings Settings) *Detector {
 	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
 		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
-		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, nextRow: 1, now: unknown, epoch: 1, decided: map[int32]bool{}}
+		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, nextRow: 1, now: unknown, epoch: 1, decisions: map[int32][]Decision{}}
 	d.SetRates(nil)
 	for i := range d.parts {
 		d.parts[i].wake, d.parts[i].since = open, unknown
@@ -193,13 +194,22 @@ func (d *Detector) sync(e *Evidence, m moment) Verdict {
 		return Repeated
 	}
 	d.clocks[e.Device] = c
-	d.epoch++
 	p, v := d.net.placeAt(e.Device, m)
 	if p != NoPoint {
 		v = d.net.nodeAt(p, m)
+		if dos := d.records[p].dossier; d.net.devices[e.Device].versions {
+			d.epoch++ // it may have been elsewhere
+		} else if dos != nil {
+			dos.epoch = 0
+		}
 	}
-	if v != NoNode && d.parts[d.net.nodes[v].component].ledger != nil {
-		d.stir(d.net.nodes[v].component, urgent, unknown)
+	if v == NoNode {
+		return Taken
+	}
+	// It says where the clock was since the sync before.
+	from := c.before(m)
+	if l := d.parts[d.net.nodes[v].component].ledger; l != nil && (from == unknown || l.span.to >= from-12*60*minute) {
+		d.stir(d.net.nodes[v].component, stirred, from.plus(-quiet))
 	}
 	return Taken
 }
@@ -270,8 +280,22 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	if e.flags&flagArrival != 0 {
 		from = from.plus(-span(d.settings.Repeat))
 	}
-	d.stir(component, urgent, from)
+	d.stirUntil(component, urgent, from, reachOf(&e))
 	return Taken
+}
+
+// reachOf is the latest moment at which an event of a usage point can change anything but by lasting on. A sign of life
+// counts as heard shortly before for up to six hours, and for the rhythm for as long again.
+func reachOf(e *event) moment {
+	switch {
+	case e.flags&flagArrival != 0: // ordered by numbers and by neighbours
+		return open
+	case e.kind == PowerFailure, e.kind == LogRead, e.kind == SupplyAbsent:
+		return e.at + quiet
+	case e.kind == PowerUp && e.seq == headend.NoSeq, e.kind == PhaseBack:
+		return e.at + 12*60*minute
+	}
+	return open
 }
 
 // heard keeps a sign of life; it tells whether it is new.
@@ -297,20 +321,24 @@ func (d *Detector) heard(p PointNo, r *record, m moment) bool {
 func (d *Detector) stirAround(p PointNo, m moment) {
 	component := d.net.nodes[d.net.points[p].node].component
 	if l := d.parts[component].ledger; l != nil && l.span.from-26*60*minute <= m && m <= l.span.to.plus(2*60*minute) {
-		d.stir(component, stirred, m-quiet)
+		d.stirUntil(component, stirred, m-quiet, m+12*60*minute)
 	}
 }
 
 func (d *Detector) stir(component int32, how uint8, from moment) {
+	d.stirUntil(component, how, from, open)
+}
+
+func (d *Detector) stirUntil(component int32, how uint8, from, to moment) {
 	part := &d.parts[component]
 	if from != unknown && from < d.now.plus(-3*60*minute) {
 		how = late
 	}
 	if part.dirty == clean {
 		d.dirty = append(d.dirty, component)
-		part.from = from
+		part.from, part.to = from, to
 	}
-	part.dirty, part.from = max(part.dirty, how), min(part.from, from)
+	part.dirty, part.from, part.to = max(part.dirty, how), min(part.from, from), max(part.to, to)
 }
 
 // Plan takes an entry of the calendar in.
@@ -319,7 +347,6 @@ func (d *Detector) Plan(p Plan) {
 	if !changed {
 		return
 	}
-	d.epoch++
 	d.stirPlan(&p)
 	if former != nil {
 		d.stirPlan(former)
@@ -327,29 +354,47 @@ func (d *Detector) Plan(p Plan) {
 }
 
 func (d *Detector) stirPlan(p *Plan) {
+	from, to := at(p.From).plus(-2*quiet), open
+	if p.Kind != PlannedCut {
+		d.epoch++ // what it suppresses may have been the end or the beginning of anything
+	} else {
+		to = until(p.To).plus(2 * quiet)
+	}
 	if p.Node != NoNode {
-		d.stir(d.net.nodes[p.Node].component, urgent, unknown)
+		d.stirUntil(d.net.nodes[p.Node].component, urgent, from, to)
 	}
 	for _, point := range p.Points {
-		d.stir(d.net.nodes[d.net.points[point].node].component, urgent, unknown)
+		d.stirUntil(d.net.nodes[d.net.points[point].node].component, urgent, from, to)
 	}
 }
 
 // Decide takes an operator's decision in; the same again changes nothing.
 func (d *Detector) Decide(decision Decision) {
-	if slices.Contains(d.decisions, decision) {
-		return
-	}
-	d.decisions = append(d.decisions, decision)
-	slices.SortFunc(d.decisions, compareDecisions)
 	v := decision.Node
 	if v == NoNode && decision.Point != NoPoint {
 		v = d.net.points[decision.Point].node
 	}
-	if v != NoNode {
-		d.decided[d.net.nodes[v].component] = true
-		d.stir(d.net.nodes[v].component, urgent, unknown)
+	if v == NoNode {
+		return
 	}
+	component := d.net.nodes[v].component
+	list := d.decisions[component]
+	if slices.Contains(list, decision) {
+		return
+	}
+	list = append(list, decision)
+	slices.SortFunc(list, compareDecisions)
+	d.decisions[component] = list
+	d.stir(component, urgent, unknown)
+}
+
+// decidedUntil is the last moment that operators decided about in a component; unknown when they did not.
+func (d *Detector) decidedUntil(component int32) moment {
+	last := unknown
+	for i := range d.decisions[component] {
+		last = max(last, d.decisions[component][i].last())
+	}
+	return last
 }
 
 // Changes is what one Advance decided. All are values; they may be kept.
@@ -408,11 +453,14 @@ func (p *area) wait() moment {
 // renew derives a component and compares it with what was told before.
 func (d *Detector) renew(component int32, part *area, c *Changes) {
 	before := part.ledger
-	cut := unknown
-	if before != nil && !d.decided[component] {
-		cut = before.cut(part.from)
+	cut, until := unknown, open
+	if before != nil {
+		cut, until = before.cut(part.from), before.calm(part.to)
+		if last := d.decidedUntil(component); last != unknown && cut <= last+quiet { // decisions are applied to the whole
+			cut, until = unknown, open
+		}
 	}
-	part.ledger, part.last = d.derive(component, d.now, cut, before), d.now
+	part.ledger, part.last = d.derive(component, cut, until, before), d.now
 	part.wake = d.wakeAt(part.ledger)
 	d.rename(part, before, c)
 	c.Counted = append(c.Counted, part.ledger.counted...)

@@ -86,20 +86,20 @@ type doubt struct {
 // a repeat of a gasp, than the tolerance of clocks, than what a voltage measured at intervals leaves open.
 const quiet = 45 * minute
 
-// derive works the ledger of a component out of its evidence. What happened before the cut, a moment in the middle of a
-// quiet time, is taken over from the ledger before.
-func (d *Detector) derive(component int32, now, cut moment, before *ledger) *ledger {
+// derive works the ledger of a component out of its evidence. What happened before the cut and after until, moments in
+// the middle of quiet times, is taken over from the ledger before.
+func (d *Detector) derive(component int32, cut, until moment, before *ledger) *ledger {
 	l := &ledger{against: map[PointNo]int{}, with: map[PointNo]int{}, span: period{open, unknown}}
-	if cut != unknown {
-		l.keep(before, cut)
+	if before != nil {
+		l.keep(before, cut, until)
 	}
-	s := &solver{d: d, now: now, wake: open}
-	fresh := len(l.groups)
+	s := &solver{d: d, now: d.now, wake: open}
+	fresh, found := len(l.groups), len(l.busy)
 	for i := range d.net.trees {
-		s.t, s.until, s.memory = &d.net.trees[i], open, map[NodeNo][]*onset{}
+		s.t, s.until, s.memory = &d.net.trees[i], until, map[NodeNo][]*onset{}
 		s.from = max(s.t.from, cut)
 		if i+1 < len(d.net.trees) {
-			s.until = d.net.trees[i+1].from
+			s.until = min(until, d.net.trees[i+1].from)
 		}
 		if s.until <= s.from {
 			continue
@@ -115,26 +115,45 @@ func (d *Detector) derive(component int32, now, cut moment, before *ledger) *led
 		s.fill(l, g)
 	}
 	s.settle(l, fresh)
-	s.decide(l)
+	if until < open {
+		if l.reaches(fresh, found, until-quiet) { // it was not quiet after all
+			return d.derive(component, cut, open, before)
+		}
+		s.wake = min(s.wake, before.wake)
+		for _, g := range before.groups {
+			if g.start >= until {
+				d.spared++
+			}
+		}
+	}
+	if cut == unknown {
+		s.decide(l, component)
+	}
 	s.close(l, component)
 	l.wake = s.wake
 	return l
 }
 
-// keep takes over what ended before the cut.
-func (l *ledger) keep(before *ledger, cut moment) {
+// keep takes over what ended before the cut, and what began after until.
+func (l *ledger) keep(before *ledger, cut, until moment) {
+	kept := func(m moment) bool { return m < cut || m >= until }
 	for _, g := range before.groups {
-		if g.start < cut {
+		if kept(g.start) {
 			l.groups = append(l.groups, g)
 		}
 	}
 	for _, f := range before.lies {
-		if f.m < cut {
+		if kept(f.m) {
 			l.lies = append(l.lies, f)
 		}
 	}
+	for _, x := range before.doubts {
+		if m := x.onset.begin(); m >= until {
+			l.doubts = append(l.doubts, x)
+		}
+	}
 	for _, b := range before.busy {
-		if b.from < cut {
+		if kept(b.from) {
 			l.busy = append(l.busy, b)
 			l.span.from, l.span.to = min(l.span.from, b.from), max(l.span.to, b.to)
 		}
@@ -151,6 +170,41 @@ func (l *ledger) cut(from moment) moment {
 		cut = min(cut, l.busy[i].from-quiet)
 	}
 	return cut
+}
+
+// calm is the first quiet moment that what happens until a moment does not reach across; open when there is none.
+func (l *ledger) calm(to moment) moment {
+	if to == open {
+		return open
+	}
+	until := to + quiet
+	for i := range l.busy {
+		if b := &l.busy[i]; b.to.plus(2*quiet) >= until && b.from.plus(-2*quiet) <= until {
+			if b.to == open {
+				return open
+			}
+			until = b.to + 2*quiet
+		}
+	}
+	if k := len(l.busy); k == 0 || l.busy[k-1].to < until {
+		return open // nothing comes after it
+	}
+	return until
+}
+
+// reaches tells whether what was found anew lasts beyond a moment.
+func (l *ledger) reaches(groups, busy int, m moment) bool {
+	for _, b := range l.busy[busy:] {
+		if b.to > m {
+			return true
+		}
+	}
+	for _, g := range l.groups[groups:] {
+		if _, end := extent(g.rows); len(g.rows) > 0 && end > m {
+			return true
+		}
+	}
+	return false
 }
 
 // rest joins what happened to times with quiet between them.

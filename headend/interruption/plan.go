@@ -43,32 +43,52 @@ type calendar struct {
 // put takes a plan in; it gives the former version back, and false when nothing changes.
 func (c *calendar) put(p Plan) (former *Plan, changed bool) {
 	if c.plans == nil {
-		c.plans = map[string]*Plan{}
+		c.plans, c.byNode, c.byPoint = map[string]*Plan{}, map[NodeNo][]*Plan{}, map[PointNo][]*Plan{}
 	}
 	former = c.plans[p.ID]
 	if former != nil && !p.Revised.After(former.Revised) && !(p.Revised.Equal(former.Revised) && comparePlans(&p, former) < 0) {
 		return nil, false
 	}
+	c.drop(former)
 	c.plans[p.ID] = &p
-	c.byNode, c.byPoint = map[NodeNo][]*Plan{}, map[PointNo][]*Plan{}
-	for _, plan := range c.plans {
-		if plan.Dropped {
-			continue
-		}
-		if plan.Node != NoNode {
-			c.byNode[plan.Node] = append(c.byNode[plan.Node], plan)
-		}
-		for _, point := range plan.Points {
-			c.byPoint[point] = append(c.byPoint[point], plan)
-		}
+	if p.Dropped {
+		return former, true
 	}
-	for _, list := range c.byNode {
-		slices.SortFunc(list, comparePlans)
+	if p.Node != NoNode {
+		c.byNode[p.Node] = append(c.byNode[p.Node], &p)
+		slices.SortFunc(c.byNode[p.Node], comparePlans)
 	}
-	for _, list := range c.byPoint {
-		slices.SortFunc(list, comparePlans)
+	for _, point := range p.Points {
+		c.byPoint[point] = append(c.byPoint[point], &p)
+		slices.SortFunc(c.byPoint[point], comparePlans)
 	}
 	return former, true
+}
+
+// drop takes a plan out.
+func (c *calendar) drop(p *Plan) {
+	if p == nil {
+		return
+	}
+	is := func(x *Plan) bool { return x == p }
+	delete(c.plans, p.ID)
+	if c.byNode[p.Node] = slices.DeleteFunc(c.byNode[p.Node], is); len(c.byNode[p.Node]) == 0 {
+		delete(c.byNode, p.Node)
+	}
+	for _, point := range p.Points {
+		if c.byPoint[point] = slices.DeleteFunc(c.byPoint[point], is); len(c.byPoint[point]) == 0 {
+			delete(c.byPoint, point)
+		}
+	}
+}
+
+// prune drops the plans that ended before a moment.
+func (c *calendar) prune(before moment) {
+	for _, p := range c.plans {
+		if until(p.To) < before {
+			c.drop(p)
+		}
+	}
 }
 
 func comparePlans(a, b *Plan) int {
@@ -153,6 +173,9 @@ type Decision struct {
 	OtherPoint  PointNo
 	OtherMoment time.Time
 }
+
+// last is the last moment a decision is about.
+func (d *Decision) last() moment { return max(at(d.Moment), at(d.OtherMoment)) }
 
 func compareDecisions(a, b Decision) int {
 	if k := a.Made.Compare(b.Made); k != 0 {

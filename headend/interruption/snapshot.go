@@ -18,6 +18,7 @@ type Snapshot struct {
 	Interruptions []Interruption
 	Storm         Storm
 	Kept          []Kept // which evidence the ledger still rests on
+	Clocks        []Sync // the last of each device from before ReplayFrom
 }
 
 // Kept says that of what devices at and below a substation said, all since a moment is kept. What is older and fed again
@@ -26,6 +27,14 @@ type Snapshot struct {
 type Kept struct {
 	Node  NodeNo
 	Since time.Time
+}
+
+// Sync is a look at a device's clock.
+type Sync struct {
+	Device DeviceNo
+	At     time.Time     // true
+	Ahead  time.Duration // the clock was ahead by so much
+	Set    bool          // and was set right
 }
 
 // Snapshot is the state after the last Advance. Store it in the transaction that stores that Advance's Changes.
@@ -42,8 +51,16 @@ func (d *Detector) Snapshot(cursor []byte) Snapshot {
 		seen[i] = true
 	}
 	// Whether a meter was heard shortly before an onset is asked for up to six hours back, its rhythm for two days.
-	return Snapshot{Cursor: cursor, Now: d.now.time(), NextID: d.nextID, NextRow: d.nextRow, ReplayFrom: from.plus(-48 * 60 * minute).time(),
-		Outages: d.Outages(), Interruptions: d.Interruptions(), Storm: d.live.storm, Kept: kept}
+	from = from.plus(-48 * 60 * minute)
+	var clocks []Sync
+	for device, c := range d.clocks {
+		if first := c[0]; first.at < from {
+			clocks = append(clocks, Sync{device, first.at.time(), first.offset.duration(), first.set})
+		}
+	}
+	slices.SortFunc(clocks, func(a, b Sync) int { return compare(a.Device, b.Device) })
+	return Snapshot{Cursor: cursor, Now: d.now.time(), NextID: d.nextID, NextRow: d.nextRow, ReplayFrom: from.time(),
+		Outages: d.Outages(), Interruptions: d.Interruptions(), Storm: d.live.storm, Kept: kept, Clocks: clocks}
 }
 
 // Restore gives a new detector of the same network its history back. Feed the evidence, plans and decisions since
@@ -64,6 +81,11 @@ func (d *Detector) Restore(s Snapshot) {
 		part := &d.parts[d.net.nodes[d.net.points[r.Point].node].component]
 		part.shown = append(part.shown, r)
 		d.nextRow = max(d.nextRow, r.ID+1)
+	}
+	for _, c := range s.Clocks {
+		list := d.clocks[c.Device]
+		list.add(sync{at(c.At), span(c.Ahead), c.Set})
+		d.clocks[c.Device] = list
 	}
 	for i := range d.parts {
 		slices.SortStableFunc(d.parts[i].shown, func(a, b Interruption) int {
@@ -127,6 +149,19 @@ func (d *Detector) prune() {
 	}
 	for i := range d.parts {
 		d.parts[i].since = max(d.parts[i].since, cut[i])
+	}
+	oldest := d.floor
+	for i, since := range cut {
+		oldest = min(oldest, since)
+		if list := d.decisions[int32(i)]; len(list) > 0 && since != unknown {
+			d.decisions[int32(i)] = slices.DeleteFunc(list, func(x Decision) bool { return x.last() < since-quiet })
+		}
+	}
+	if oldest != unknown {
+		d.calendar.prune(oldest - 48*60*minute)
+		for device, c := range d.clocks {
+			d.clocks[device] = c.prune(oldest - 48*60*minute)
+		}
 	}
 	for p := range d.records {
 		r := &d.records[p]

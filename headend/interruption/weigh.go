@@ -254,8 +254,10 @@ func (s *solver) standing(p PointNo, o *onset, end moment) (standing, float64) {
 		arrived := float64(s.now-m-span(s.d.settings.Hold)) / float64(max(span(s.d.settings.Spread), 1))
 		weight = w.silentBy(arrived)
 	}
-	if len(o.ends) > 0 && !s.d.linkLost(s.d.net.devices[meter].gateway, o.ends[len(o.ends)-1]) {
-		if subject.lifeAfter(o.ends[len(o.ends)-1]) < open { // it is heard again and did not say that it had been away
+	if len(o.ends) > 0 {
+		// It is heard again soon, and did not say that it had been away. Not later: what is new must not reach across a quiet time.
+		end := o.ends[len(o.ends)-1]
+		if !s.d.linkLost(s.d.net.devices[meter].gateway, end) && subject.lifeAfter(end) < end+2*60*minute {
 			weight += w.noUp
 		}
 	}
