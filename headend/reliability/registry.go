@@ -360,16 +360,50 @@ func (r *Registry) unit(by string, t *tree, up *way) Unit {
 		key[maxDepth] = 1
 	}
 	copy(key[:maxDepth], up.nodes[first:up.length])
+	var ids []string
+	for _, i := range up.nodes[first:up.length] {
+		ids = append(ids, t.ids[i])
+	}
+	return r.number(key, ids)
+}
+
+// UnitOf is the Unit of a path, the smallest id first, as Path gave it; false where an id is not in the registry. An
+// empty path is Nowhere.
+func (r *Registry) UnitOf(by string, path []string) (Unit, bool) {
+	if len(path) == 0 {
+		return Nowhere, true
+	}
+	if len(path) > maxDepth {
+		return Nowhere, false
+	}
+	t, first := &r.nodes, unitKey{}
+	if by == ByOrganisation {
+		t = &r.organisations
+	}
+	for i := range first {
+		first[i] = -1
+	}
+	if by == ByOrganisation {
+		first[maxDepth] = 1
+	}
+	for i, id := range path {
+		k, ok := t.index[id]
+		if !ok {
+			return Nowhere, false
+		}
+		first[i] = k
+	}
+	return r.number(first, path), true
+}
+
+// number gives a way up its Unit.
+func (r *Registry) number(key unitKey, path []string) Unit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if unit, ok := r.units[key]; ok {
 		return unit
 	}
-	var ids []string
-	for _, i := range up.nodes[first:up.length] {
-		ids = append(ids, t.ids[i])
-	}
-	r.paths = append(r.paths, ids)
+	r.paths = append(r.paths, slices.Clone(path))
 	unit := Unit(len(r.paths) - 1)
 	r.units[key] = unit
 	return unit

@@ -41,3 +41,10 @@ func (w *Wide) UnmarshalText(text []byte) error {
 	w.hi = new(big.Int).Rsh(n, 64).Uint64()
 	return nil
 }
+
+// minus is the difference; o is at most w.
+func (w Wide) minus(o Wide) Wide {
+	lo, borrow := bits.Sub64(w.lo, o.lo, 0)
+	hi, _ := bits.Sub64(w.hi, o.hi, borrow)
+	return Wide{hi, lo}
+}
