@@ -1,0 +1,2 @@
+-- Index: the primary key.
+AND p.id = $1
