@@ -11,15 +11,16 @@ import (
 // environment, --set database.url=... on the command line; the later of these three wins. The doc tags are
 // what `headend config` and docs/configuration.md say of a key.
 type Config struct {
-	Zone     string            `koanf:"zone" doc:"IANA name of the zone in which days and months are cut; fixed when the database is made"`
-	Database DatabaseConfig    `koanf:"database" doc:"where readings and the registry are kept"`
-	Ingest   IngestConfig      `koanf:"ingest" doc:"what is checked before a reading is stored, and how commits are grouped"`
-	Broker   BrokerConfig      `koanf:"broker" doc:"the embedded MQTT broker: devices connect to the head-end itself"`
-	MQTT     []MQTTConfig      `koanf:"mqtt" doc:"the utility's own MQTT brokers, an entry each"`
-	Modbus   ModbusConfig      `koanf:"modbus" doc:"devices of the registry with protocol modbus, which are polled"`
-	Codecs   mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
-	HTTP     HTTPConfig        `koanf:"http" doc:"the API"`
-	Log      LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
+	Zone      string            `koanf:"zone" doc:"IANA name of the zone in which days and months are cut; fixed when the database is made"`
+	Database  DatabaseConfig    `koanf:"database" doc:"where readings and the registry are kept"`
+	Ingest    IngestConfig      `koanf:"ingest" doc:"what is checked before a reading is stored, and how commits are grouped"`
+	Broker    BrokerConfig      `koanf:"broker" doc:"the embedded MQTT broker: devices connect to the head-end itself"`
+	MQTT      []MQTTConfig      `koanf:"mqtt" doc:"the utility's own MQTT brokers, an entry each"`
+	Modbus    ModbusConfig      `koanf:"modbus" doc:"devices of the registry with protocol modbus, which are polled"`
+	Detection DetectionConfig   `koanf:"detection" doc:"how interruptions are found"`
+	Codecs    mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
+	HTTP      HTTPConfig        `koanf:"http" doc:"the API"`
+	Log       LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
 }
 
 // DatabaseConfig says which database is used.
@@ -66,6 +67,18 @@ type ModbusConfig struct {
 	ConnectTimeout time.Duration `koanf:"connect_timeout" min:"100ms" doc:"for making a connection"`
 	ReconnectMost  time.Duration `koanf:"reconnect_most" min:"100ms" doc:"longest pause before a connection is tried again"`
 	ProbeMost      time.Duration `koanf:"probe_most" min:"100ms" doc:"longest pause before a unit that does not answer is asked again"`
+}
+
+// DetectionConfig says how interruptions are found. Of several head-ends on one database one detects.
+type DetectionConfig struct {
+	Enabled bool          `koanf:"enabled" doc:"false: this head-end never detects; another one may"`
+	Every   time.Duration `koanf:"every" min:"100ms" doc:"how often the ledger is derived from what has come in"`
+	Window  time.Duration `koanf:"window" min:"24h" doc:"how late evidence may come and still revise the ledger"`
+	Hold    time.Duration `koanf:"hold" min:"1s" doc:"from the loss of supply to the last gasp, where gasps carry no time"`
+	Spread  time.Duration `koanf:"spread" min:"1s" doc:"in which the gasps of one outage arrive after that; over PLC up to 1h"`
+	Settle  time.Duration `koanf:"settle" min:"1m" doc:"how long all must have supply again before an outage is closed"`
+	Fresh   time.Duration `koanf:"fresh" min:"1s" doc:"how long a breaker's position counts that nobody has confirmed"`
+	MakesUp []string      `koanf:"makes_up" doc:"ids of gateways that send last gasps for all their meters when their own supply fails; * stands for any text"`
 }
 
 // HTTPConfig is the API's listener.
@@ -129,6 +142,8 @@ func Defaults() Config {
 			ForeignTopics:      1,
 		}},
 		Modbus: ModbusConfig{Enabled: true, ConnectTimeout: 5 * time.Second, ReconnectMost: 30 * time.Second, ProbeMost: time.Minute},
+		Detection: DetectionConfig{Enabled: true, Every: time.Second, Window: 72 * time.Hour, Hold: 37 * time.Second, Spread: time.Minute,
+			Settle: 15 * time.Minute, Fresh: 5 * time.Minute},
 		Codecs: mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
 		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
 		Log:    LogConfig{Level: "info", Format: "text"},

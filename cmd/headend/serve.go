@@ -52,6 +52,11 @@ func serve(p *program, simulated devices) error {
 		return errors.Join(err, database.Close())
 	}
 
+	detection, err := newDetection(config, database.Store, metrics, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+
 	var field []stage
 	if simulated != nil {
 		if field, err = simulated(p, config, database.Store, metrics, ingest.Ready); err != nil {
@@ -63,6 +68,7 @@ func serve(p *program, simulated devices) error {
 		field,
 		append(drivers.stages(ingest), web...),
 		[]stage{{"ingest", ingest.Run}},
+		detection,
 		[]stage{{"store", database.Store.Run}},
 		database.stages(log),
 	)

@@ -28,6 +28,7 @@ func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *d
 		Key:             c.HTTP.TLS.Key,
 		Hosts:           c.HTTP.Hosts,
 		Store:           store,
+		Outages:         store,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Metrics:         metrics,
