@@ -717,7 +717,8 @@ func TestOpenAPIDescribesEverything(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/meters", "/meters/{id}", "/meters/{id}/readings", "/meters/{id}/events", "/devices", "/devices/{id}", "/devices/{id}/events", "/usage-points", "/usage-points/{id}",
-		"/usage-points/{id}/energy", "/nodes", "/nodes/{id}", "/nodes/{id}/load", "/nodes/{id}/events", "/organisations", "/events", "/quarantine", "/quarantine/{number}", "/quarantine/{number}/replay"} {
+		"/usage-points/{id}/energy", "/nodes", "/nodes/{id}", "/nodes/{id}/load", "/nodes/{id}/events", "/organisations", "/events", "/quarantine", "/quarantine/{number}", "/quarantine/{number}/replay",
+		"/outages", "/outages/{number}", "/interruptions", "/plans", "/plans/{id}", "/stream"} {
 		if document.Paths["/api/v1"+path] == nil {
 			t.Errorf("%s is not described", path)
 		}
@@ -749,7 +750,7 @@ func checkOperation(t *testing.T, name string, o operation) {
 	}
 	inPath := map[string]bool{}
 	for _, p := range o.Parameters {
-		if p.Name == "" || p.Schema == nil || p.In != "path" && p.In != "query" {
+		if p.Name == "" || p.Schema == nil || p.In != "path" && p.In != "query" && p.In != "header" {
 			t.Errorf("%s: parameter %+v", name, p)
 		}
 		inPath[p.Name] = p.In == "path" && p.Required
@@ -759,8 +760,15 @@ func checkOperation(t *testing.T, name string, o operation) {
 			t.Errorf("%s: %s is no required parameter", name, part)
 		}
 	}
-	if r, ok := o.Responses["200"]; !ok || r.Content["application/json"] == nil {
-		t.Errorf("%s: no JSON for 200", name)
+	status, kind := "200", "application/json"
+	switch o.OperationID {
+	case "decide-outage":
+		status = "202"
+	case "follow-outages":
+		kind = "text/event-stream"
+	}
+	if r, ok := o.Responses[status]; !ok || r.Content[kind] == nil {
+		t.Errorf("%s: no %s for %s", name, kind, status)
 	}
 	if r, ok := o.Responses["default"]; !ok || r.Content["application/problem+json"] == nil {
 		t.Errorf("%s: no problem document", name)

@@ -225,7 +225,7 @@ func (a *API) decideOwn(ctx context.Context, o *headend.Outage, p *OutagePatch, 
 		}
 		point = o.UsagePoint
 	}
-	rows, err := a.options.Outages.Ledger(ctx, headend.LedgerFilter{Outage: o.Number, UsagePoint: point}, nil, 1)
+	rows, err := a.ledger(ctx, headend.LedgerFilter{Outage: o.Number, UsagePoint: point}, nil, 1, false)
 	if err != nil {
 		return here, a.unknownIn(ctx, err, "body.usage_point", point)
 	}

@@ -26,6 +26,7 @@ type Interruption struct {
 	Planned    bool       `json:"planned"`
 	Own        bool       `json:"own" doc:"the fault was in this customer's own installation"`
 	Declared   bool       `json:"declared" doc:"declared force majeure"`
+	Withdrawn  bool       `json:"withdrawn,omitempty" doc:"there was none; reason says why"`
 	Inferred   bool       `json:"inferred" doc:"without evidence of its own: it has the interruption of what it hangs on"`
 	Reason     string     `json:"reason,omitempty" doc:"why this version was written; absent: it is the first"`
 	Written    time.Time  `json:"written" doc:"when this version was"`
@@ -54,6 +55,7 @@ type interruptionsInput struct {
 	Outage     int64  `query:"outage" doc:"number of the outage"`
 	Node       string `query:"node" maxLength:"128" doc:"a node at or below which the usage point hung when it began"`
 	Open       bool   `query:"open" doc:"true: only those without an end"`
+	Withdrawn  bool   `query:"withdrawn" doc:"true: also those that were taken back, which say so"`
 	Revision   int64  `query:"revision" minimum:"0" doc:"as the ledger stood at this revision; default: now"`
 }
 
@@ -89,7 +91,7 @@ func (a *API) interruptions(ctx context.Context, in *interruptionsInput) (*struc
 	case f.Revision == 0:
 		f.Revision = last // so that all pages show the same ledger, whatever is written meanwhile
 	}
-	found, err := a.options.Outages.Ledger(ctx, f, after, in.Limit+1)
+	found, err := a.ledger(ctx, f, after, in.Limit+1, in.Withdrawn)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -99,8 +101,27 @@ func (a *API) interruptions(ctx context.Context, in *interruptionsInput) (*struc
 	return &struct{ Body InterruptionPage }{InterruptionPage{Page: rows.Body, Revision: f.Revision}}, nil
 }
 
+// ledger reads rows until there are enough that count: a list must not show as interruptions what was taken back.
+func (a *API) ledger(ctx context.Context, f headend.LedgerFilter, after *headend.LedgerRow, limit int, withdrawn bool) (rows []headend.LedgerRow, err error) {
+	for {
+		found, err := a.options.Outages.Ledger(ctx, f, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		for i := range found {
+			if withdrawn || !found[i].Withdrawn {
+				rows = append(rows, found[i])
+			}
+		}
+		if len(found) < limit || len(rows) >= limit {
+			return rows[:min(len(rows), limit)], nil
+		}
+		after = &found[len(found)-1]
+	}
+}
+
 func interruptionOf(r headend.LedgerRow) Interruption {
 	return Interruption{UsagePoint: r.Point, ID: r.ID, Revision: r.Revision, Outage: r.Outage, Start: moment(r.Start), NotBefore: moment(r.NotBefore),
 		StartBy: r.StartBy.String(), End: moment(r.End), EndBy: r.EndBy.String(), Phases: r.Phases.String(), Cause: r.Cause, Planned: r.Planned,
-		Own: r.Own, Declared: r.Declared, Inferred: r.Inferred, Reason: r.Reason, Written: r.Written}
+		Own: r.Own, Declared: r.Declared, Inferred: r.Inferred, Withdrawn: r.Withdrawn, Reason: r.Reason, Written: r.Written}
 }

@@ -53,7 +53,7 @@ func serve(t *testing.T, store *timeseries.Store, options api.Options) *server {
 		t.Fatal(err)
 	}
 	s := &server{store: store, metrics: prometheus.NewRegistry(), ready: func(context.Context) error { return nil }}
-	options.Store, options.Metrics, options.Zone, options.Replayer = store, s.metrics, zone, s
+	options.Store, options.Outages, options.Metrics, options.Zone, options.Replayer = store, store, s.metrics, zone, s
 	options.Checks = []api.Check{{Name: "database", Ready: store.Ready}, {Name: "broker field", Ready: func(ctx context.Context) error { return s.ready(ctx) }}}
 	a, err := api.New(options)
 	if err != nil {
@@ -127,9 +127,18 @@ func says(device headend.DeviceID, at time.Time, pairs ...any) headend.Batch {
 // ask sends a request and returns status, content type and body.
 func (s *server) ask(t *testing.T, method, path string, headers ...string) (int, string, []byte) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, nil)
+	return s.send(t, method, path, "", headers...)
+}
+
+// send is ask with a body, which is JSON; "" for none.
+func (s *server) send(t *testing.T, method, path, body string, headers ...string) (int, string, []byte) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
@@ -139,11 +148,11 @@ func (s *server) ask(t *testing.T, method, path string, headers ...string) (int,
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	found, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.StatusCode, answer.Header.Get("Content-Type"), body
+	return answer.StatusCode, answer.Header.Get("Content-Type"), found
 }
 
 // get asks for a document and compares it with the one that is wanted, both as JSON.
