@@ -35,8 +35,13 @@ type modbusField struct {
 // newModbusField serves two feeders with every sort of unit on one port until the test ends. The clock stands until play.
 func newModbusField(t *testing.T, framing, scenarioText string) *modbusField {
 	t.Helper()
-	grid, err := simulator.Generate(simulator.GridSpec{UsagePoints: 320, PointsPerTransformer: 10, TransformersPerFeeder: 16, ThreePhase: 0.2,
-		Modbus: simulator.ModbusSpec{Listen: "127.0.0.1:0", Framing: framing, Indicators: 1, Transformers: 1}}, 4)
+	return newModbusFieldOf(t, simulator.GridSpec{UsagePoints: 320, PointsPerTransformer: 10, TransformersPerFeeder: 16, ThreePhase: 0.2,
+		Modbus: simulator.ModbusSpec{Listen: "127.0.0.1:0", Framing: framing, Indicators: 1, Transformers: 1}}, scenarioText, simulator.ModbusConfig{})
+}
+
+func newModbusFieldOf(t *testing.T, spec simulator.GridSpec, scenarioText string, config simulator.ModbusConfig) *modbusField {
+	t.Helper()
+	grid, err := simulator.Generate(spec, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +57,8 @@ func newModbusField(t *testing.T, framing, scenarioText string) *modbusField {
 	if f.simulation, err = simulator.New(grid, scenario, nowhere{}, simulator.Options{Truth: f.truth}); err != nil {
 		t.Fatal(err)
 	}
-	face, err := simulator.NewModbus(simulator.ModbusConfig{Ports: ports}, f.simulation)
+	config.Ports = ports
+	face, err := simulator.NewModbus(config, f.simulation)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -198,14 +198,19 @@ func TestStuckValuesAgainstTheSimulator(t *testing.T) {
 		events := said(b, relay)
 		return events[len(events)-1].Type
 	}
-	f.out.await(t, "uncertain readings of each meter, and an unknown breaker", func(b []headend.Batch) bool {
-		uncertain := map[headend.DeviceID]bool{}
+	f.out.await(t, "uncertain polls of each unit, and an unknown breaker", func(b []headend.Batch) bool {
+		uncertain := map[headend.DeviceID]int{}
 		for _, batch := range b {
-			for _, r := range batch.Readings {
-				uncertain[batch.Device] = uncertain[batch.Device] || r.Quality&headend.QualityUncertain != 0
+			if len(batch.Readings) > 0 && batch.Readings[0].Quality&headend.QualityUncertain != 0 {
+				uncertain[batch.Device]++
 			}
 		}
-		return uncertain[f.of("head_meter")] && uncertain[f.of("transformer_meter")] && last(b) == headend.EventBreakerUnknown
+		for _, id := range f.broken {
+			if uncertain[id] < polls {
+				return false
+			}
+		}
+		return last(b) == headend.EventBreakerUnknown
 	})
 	mend()
 	f.out.await(t, "a breaker that is known again", func(b []headend.Batch) bool { return last(b) == headend.EventBreakerClosed })
@@ -251,5 +256,55 @@ func (f *faultField) judgeStuck(t *testing.T, polls int) {
 	}
 	if len(caught) != len(f.broken) {
 		t.Errorf("stale values of %v were marked, of %v not; %v broke", caught, unmarked, f.broken)
+	}
+}
+
+// One silent unit among 200 behind one connection of the simulator: no other misses a poll.
+func TestOneDeadUnitAmong200OfTheSimulator(t *testing.T) {
+	const interval, latency, rounds = 4 * time.Second, 5 * time.Millisecond, 4
+	f := newModbusFieldOf(t, simulator.GridSpec{UsagePoints: 4000, PointsPerTransformer: 20, TransformersPerFeeder: 40,
+		Modbus: simulator.ModbusSpec{Listen: "127.0.0.1:0", Transformers: 1}}, "", simulator.ModbusConfig{Latency: latency})
+	f.play()
+	units := f.grid.UnitsOf("transformer_meter")
+	var devices []modbus.Device
+	for _, id := range units {
+		if d := f.device(id); len(devices) < 200 && f.grid.Units[f.grid.FindUnit(id)].Port == 0 {
+			d.Intervals = map[string]time.Duration{"live": interval, "energy": 0}
+			devices = append(devices, d)
+		}
+	}
+	if len(devices) != 200 {
+		t.Fatalf("%d units", len(devices))
+	}
+	out, stop := runDriver(t, modbus.Config{Devices: devices}, "")
+	all := func(b []headend.Batch, times int) bool {
+		n := map[headend.DeviceID]int{}
+		for _, batch := range b {
+			n[batch.Device]++
+		}
+		for _, d := range devices[1:] {
+			if n[d.ID] < times {
+				return false
+			}
+		}
+		return true
+	}
+	out.await(t, "a first poll of every unit", func(b []headend.Batch) bool { return all(b, 1) && polls(b, devices[0].ID) > 0 })
+	mend := f.breakAll(t, []headend.DeviceID{devices[0].ID}, simulator.WireFault{Kind: simulator.FaultSilence})
+	out.await(t, "further polls of the 199", func(b []headend.Batch) bool { return all(b, 1+rounds) })
+	counts := out.driver.Counts()
+	mend()
+	before := polls(out.all(), devices[0].ID)
+	out.await(t, "the silent one again", func(b []headend.Batch) bool { return polls(b, devices[0].ID) > before })
+	stop()
+	last := map[headend.DeviceID]time.Time{}
+	for _, b := range out.all() {
+		if before := last[b.Device]; !before.IsZero() && b.Device != devices[0].ID && b.Received.Sub(before) > interval+interval/2 {
+			t.Errorf("%s was not polled for %s", b.Device, b.Received.Sub(before))
+		}
+		last[b.Device] = b.Received
+	}
+	if counts.Missed["overrun"] > 0 || counts.Missed["failed"] == 0 || counts.Failed["timeout"] == 0 || counts.Dead != 1 {
+		t.Errorf("%+v", counts)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"time"
@@ -159,12 +160,28 @@ func (r *Row) value(reg *Register, raw uint64, exponent int) {
 		return
 	}
 	r.Value = v.String()
+	if reg.Type == F32 && !v.IsWhole() {
+		r.Value = digits7(v.Float64())
+	}
 	if name, ok := reg.Names[reg.field(raw)]; ok {
 		r.Note = name
 	}
 	if quality&headend.QualityCoarse != 0 {
 		r.Note = "coarse: the register's float cannot hold the last digits"
 	}
+}
+
+// digits7 prints what a float32 tells: seven digits, as they stand on the device's display.
+func digits7(v float64) string {
+	text := strconv.FormatFloat(v, 'e', 6, 64)
+	if size := math.Abs(v); size != 0 && (size < 1e-6 || size >= 1e15) {
+		return text
+	}
+	rounded, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
 // Found is a unit that answered a scan.

@@ -164,6 +164,17 @@ func TestReadAgainstPymodbus(t *testing.T) {
 	}
 }
 
+func TestSevenDigits(t *testing.T) {
+	for want, f := range map[string]float32{"230.1": 230.1, "8399.99": 8399.99, "0": 0, "-0.25": -0.25, "16777220": 16777216, "5.900000e-39": 5.9e-39, "3.402823e+38": 3.4028235e38} {
+		if got := digits7(float64(f)); got != want {
+			t.Errorf("%v is printed as %s, want %s", f, got, want)
+		}
+	}
+	if got := digits7(float64(float32(8.4)) * 1000); got != "8400" {
+		t.Errorf("8.4 kW is %s W", got)
+	}
+}
+
 func TestReadFails(t *testing.T) {
 	s := newServer(false)
 	s.unit(1)
