@@ -37,7 +37,7 @@ func (s *screen) detail(o *api.OutageDetail, now time.Time) error {
 	part(&b, "How it was seen", lines(o.Changes, func(c api.OutageChange) string {
 		return cut(fmt.Sprintf("%s  %-9s  %s  %d out of %d  %s", c.At.In(s.zone).Format(dayAndTime), c.State, plain(c.Node), c.Out, c.Customers, plain(c.Summary)), width-2)
 	}))
-	part(&b, "Decided by operators", lines(o.Decisions, func(d api.Decision) string { return wrapped(s.decision(d), width-2, "  ") }))
+	part(&b, "Decided by operators", lines(o.Decisions, func(d api.Decision) string { return wrapped(s.decision(d, o.Number), width-2, "  ") }))
 	_, err := fmt.Fprint(s.out, b.String())
 	return err
 }
@@ -125,7 +125,7 @@ func lines[Of any](all []Of, line func(Of) string) []string {
 }
 
 // decision is what was decided, by whom and why.
-func (s *screen) decision(d api.Decision) string {
+func (s *screen) decision(d api.Decision, outage int64) string {
 	what := strings.ReplaceAll(d.Kind, "_", " ")
 	switch {
 	case d.Kind == "cause" && d.Cause == "":
@@ -134,6 +134,8 @@ func (s *screen) decision(d api.Decision) string {
 		what += " " + d.Cause
 	case d.SplitAt != "":
 		what += " at " + d.SplitAt
+	case d.Merged == outage:
+		what = fmt.Sprintf("merged into outage %d", d.Outage)
 	case d.Merged != 0:
 		what += fmt.Sprintf(" with outage %d", d.Merged)
 	case d.Kind == "own" || d.Kind == "not_own":
