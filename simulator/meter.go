@@ -241,7 +241,10 @@ func (m *meter) log(s *Simulation, i int32, backAt time.Time, key uint64, now ti
 	entry := Happening{Device: p.Meter, UsagePoint: p.ID, At: backAt, Time: m.time(s, backAt), Event: headend.EventPowerFailure, Seq: m.seq,
 		Duration: backAt.Sub(m.downAt)}
 	m.seq++
-	s.agenda.put(now.Add(s.scenario.Gasp.Within.draw(mix(key))), func(time.Time) error { return s.say(m.sender, &entry, FateSent) })
+	// Logs are read gateway by gateway: what came back behind one together is read together.
+	wait := s.scenario.Gasp.Within.draw(mix2(mixText(s.scenario.Seed, string(s.senders[m.sender].ID)), uint64(backAt.UnixMilli())))
+	wait = max(wait, now.Sub(backAt)) + time.Duration(mix(key)%20_000)*time.Millisecond
+	s.agenda.put(backAt.Add(wait), func(time.Time) error { return s.say(m.sender, &entry, FateSent) })
 }
 
 // saySupply is what a meter that lives on says of its supply side: that it went, and that it is back.

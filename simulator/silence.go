@@ -60,26 +60,31 @@ func (m *meter) setClock(s *Simulation, i int32, now time.Time) error {
 	return s.say(m.sender, &h, FateSent)
 }
 
-// planClocks has every clock set right again and again, each at its own time. At the start each has run since it was last set.
+// planClocks has every clock set right again and again, those behind one gateway together. At the start each has run since
+// it was last set.
 func (s *Simulation) planClocks() {
 	every := s.scenario.Clocks.SetEvery
 	if every.From <= 0 {
 		return
 	}
-	for i := range s.meters {
-		m := &s.meters[i]
-		if m.sender == None {
-			continue
+	for number := range s.senders {
+		x := &s.senders[number]
+		key := mixText(s.scenario.Seed^0x636c6f636b, string(x.ID))
+		last := s.start.Add(-time.Duration(unit(mix(key)) * float64(every.From)))
+		for _, p := range x.points {
+			s.meters[p].setAt = last
 		}
-		key := mixText(s.scenario.Seed^0x636c6f636b, s.grid.Points[i].ID)
-		ran := time.Duration(unit(mix(key)) * float64(every.From))
-		m.setAt = s.start.Add(-ran)
 		var set func(time.Time) error
 		set = func(now time.Time) error {
 			key = mix(key)
 			s.agenda.put(now.Add(every.draw(key)), set)
-			return m.setClock(s, int32(i), now)
+			for _, p := range x.points {
+				if err := s.meters[p].setClock(s, p, now); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-		s.agenda.put(m.setAt.Add(every.From), set)
+		s.agenda.put(last.Add(every.From), set)
 	}
 }
