@@ -96,4 +96,6 @@ var (
 	sqlPlanPut string
 	//go:embed sql/query_plan_list.sql
 	sqlQueryPlanList string
+	//go:embed sql/record_many.sql
+	sqlRecordMany string
 )

@@ -2,6 +2,7 @@ package timeseries
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -88,9 +90,9 @@ func scanOutage(row pgx.CollectableRow) (o headend.Outage, err error) {
 }
 
 const (
-	copyRecordInterruption = "COPY record_interruption (line, usage_point, id, outage, started, ended, not_before, start_by, end_by, phases, cause, " +
+	copyRecordInterruption = "COPY record_interruption (usage_point, id, outage, started, ended, not_before, start_by, end_by, phases, cause, " +
 		"planned, own, declared, inferred, withdrawn, reason) FROM STDIN BINARY"
-	analyzeFrom = 10_000 // rows from which it is worth telling the planner how many there are
+	manyRows = 10_000 // from which it is worth telling the planner how many there are, and to give it room
 )
 
 func writeRows(ctx context.Context, tx pgx.Tx, revision int64, rows []headend.LedgerRow) error {
@@ -100,11 +102,11 @@ func writeRows(ctx context.Context, tx pgx.Tx, revision int64, rows []headend.Le
 	if _, err := tx.Exec(ctx, sqlRecordInterruptionStage); err != nil {
 		return err
 	}
-	if _, err := tx.Conn().PgConn().CopyFrom(ctx, &ledgerStream{rows: rows}, copyRecordInterruption); err != nil {
+	if _, err := tx.Conn().PgConn().CopyFrom(ctx, &ledgerStream{rows: rows, order: lastOfEach(rows)}, copyRecordInterruption); err != nil {
 		return err
 	}
-	if len(rows) >= analyzeFrom {
-		if _, err := tx.Exec(ctx, "ANALYZE record_interruption"); err != nil {
+	if len(rows) >= manyRows {
+		if _, err := tx.Exec(ctx, sqlRecordMany); err != nil {
 			return err
 		}
 	}
@@ -115,9 +117,23 @@ func writeRows(ctx context.Context, tx pgx.Tx, revision int64, rows []headend.Le
 	return err
 }
 
+// lastOfEach are the positions of the rows in the order of the key; of several versions of a row the last.
+func lastOfEach(rows []headend.LedgerRow) []int {
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	key := func(a, b int) int {
+		return cmp.Or(cmp.Compare(rows[a].UsagePoint, rows[b].UsagePoint), cmp.Compare(rows[a].ID, rows[b].ID))
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(key(a, b), cmp.Compare(b, a)) })
+	return slices.CompactFunc(order, func(a, b int) bool { return key(a, b) == 0 })
+}
+
 // ledgerStream is rows in the binary COPY format, some at a time.
 type ledgerStream struct {
 	rows    []headend.LedgerRow
+	order   []int // of them, those to send
 	next    int
 	began   bool
 	ended   bool
@@ -141,19 +157,18 @@ func (s *ledgerStream) fill() {
 	if !s.began {
 		b, s.began = append(b, copySignature...), true
 	}
-	for most := s.next + 1000; s.next < len(s.rows) && s.next < most; s.next++ {
-		b = appendLedgerRow(b, s.next, &s.rows[s.next])
+	for most := s.next + 1000; s.next < len(s.order) && s.next < most; s.next++ {
+		b = appendLedgerRow(b, &s.rows[s.order[s.next]])
 	}
-	if s.next == len(s.rows) {
+	if s.next == len(s.order) {
 		b, s.ended = binary.BigEndian.AppendUint16(b, math.MaxUint16), true
 	}
 	s.buffer = b
 	s.pending.Reset(b)
 }
 
-func appendLedgerRow(b []byte, line int, r *headend.LedgerRow) []byte {
-	b = binary.BigEndian.AppendUint16(b, 17)
-	b = appendInt32(b, int32(line))
+func appendLedgerRow(b []byte, r *headend.LedgerRow) []byte {
+	b = binary.BigEndian.AppendUint16(b, 16)
 	b = appendInt32(b, int32(r.UsagePoint))
 	b = appendInt64(b, r.ID)
 	b = appendInt64(b, r.Outage)

@@ -1,0 +1,1 @@
+SELECT coalesce(max(usage_point), 0) FROM interruption

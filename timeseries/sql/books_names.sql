@@ -1,0 +1,1 @@
+SELECT number, id FROM node UNION ALL SELECT -number, id FROM organisation

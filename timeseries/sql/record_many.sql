@@ -1,0 +1,2 @@
+SET LOCAL work_mem = '64MB';
+ANALYZE record_interruption
