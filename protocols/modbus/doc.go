@@ -10,8 +10,9 @@
 //	                        Sink.Accept
 //
 // What comes in: devices with an address, a unit and a profile; replies. What goes out: a batch for each poll, with
-// what was read as readings in base units, and a change of breaker, fault passage or supply as an event
-// whose Detail names the register and value that prove it. A batch's Raw is the data of the replies one after the
+// what was read as readings in base units, and another where a breaker, fault passage or supply has changed, with an event
+// whose Detail names the register and value that prove it. They are apart so that a value the database refuses takes no
+// event into quarantine with it. A batch's Raw is the data of the replies one after the
 // other; its source's address lists the ranges they are of: "tcp://10.1.2.3:502?unit=7 4:0+76,4:342+40" is
 // function 4, 76 registers from 0 on, then 40 from 342 on.
 //
@@ -24,12 +25,15 @@
 //   - Whole numbers are scaled as decimals. Energy is the floor in Wh; of a float32 it is the floor of the shortest
 //     decimal the float stands for (a meter's 2.3 kWh stays 2300 Wh), and coarse where its neighbours lie more than
 //     1 Wh apart.
+//   - A value no device measures (a total below zero, a number beyond what can be stored) is absent, and its poll is kept
+//     in quarantine, one of a group in ten minutes: Profile.Replay reads it again with a profile that was mended.
 //   - A group's polls stay on a fixed grid: spread over the interval by hash of the device, or on the clock. A poll
 //     that comes too late is skipped and counted, never queued twice.
 //   - A unit that does not answer is probed on a budget (5 % of the line's time, or gaps long enough), so its
 //     neighbours keep their interval. When the whole line comes back all its units are tried at once.
 //   - Memory is bounded by the configuration: while the sink stands still the lines wait.
-//   - A breaker not read for as many polls as the profile says is unknown; so is one in no valid position.
+//   - A breaker not read for as many polls as the profile says is unknown; so is one in no valid position, and one in a
+//     group of which, against what its profile says, not one bit changes any more.
 //   - Nothing writes to a device but Write, once, after its intention is in the audit trail.
 //
 // States of a unit:
