@@ -19,6 +19,16 @@ type DeviceRow struct {
 	Password   string    // "" leaves the stored one
 }
 
+// InterruptionRow is a line about an interruption from before the head-end.
+type InterruptionRow struct {
+	UsagePoint string
+	Start, End time.Time
+	Outage     string // the utility's own number of it; "" for none
+	Cause      string
+	Phases     Phases // lost; 0: all
+	Planned    bool
+}
+
 // RefusedLine is a line of a registry file that cannot be used, and why.
 type RefusedLine struct {
 	Line   int

@@ -1,6 +1,7 @@
 package timeseries
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -31,10 +32,12 @@ type ImportOptions struct {
 // overlaps. What either refuses ends in import_refused.
 type registryKind struct {
 	name    string   // what NOTIFY says has changed
+	channel string   // of NOTIFY where it is not the registry that has changed
 	stage   string   // makes import_line, for one transaction
 	columns []string // of import_line
 	check   string   // moves bad lines to import_refused and returns them
 	write   []string // statements that write what import_line says; all leave their traces in import_new and import_changed
+	count   string   // what the writes did, where lines are not known by their ids
 	verify  []string // move lines that made the registry inconsistent to import_refused and return them
 }
 
@@ -58,16 +61,26 @@ func (s *Store) importRegistry(ctx context.Context, r *registryImport, rows iter
 		return result, wrapImport(rollbackAlways(ctx, r.tx, err))
 	}
 	if result.New+result.Changed > 0 {
-		if _, err := r.tx.Exec(ctx, sqlImportNotify, r.kind.name); err != nil {
-			return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
-		}
-		// A planner that believes in empty tables would answer the next questions by reading them whole.
-		if _, err := r.tx.Exec(ctx, sqlImportAnalyze); err != nil {
+		if err := r.tell(ctx); err != nil {
 			return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
 		}
 	}
 	r.progress("committing", r.lines)
 	return result, wrapImport(rollbackAfter(ctx, r.tx, r.tx.Commit(ctx)))
+}
+
+// tell says who has to look again, and has the planner count anew: one that believes in empty tables would answer the
+// next questions by reading them whole.
+func (r *registryImport) tell(ctx context.Context) error {
+	if r.kind.channel != "" {
+		_, err := r.tx.Exec(ctx, sqlNotify, r.kind.channel)
+		return err
+	}
+	if _, err := r.tx.Exec(ctx, sqlImportNotify, r.kind.name); err != nil {
+		return err
+	}
+	_, err := r.tx.Exec(ctx, sqlImportAnalyze)
+	return err
 }
 
 func wrapImport(err error) error {
@@ -178,7 +191,7 @@ func (r *registryImport) write(ctx context.Context) (result headend.Imported, ag
 	}
 	late := r.refused[before:]
 	if len(late) == 0 || !r.options.SkipRefused {
-		if err := part.QueryRow(ctx, sqlImportCount).Scan(&result.New, &result.Changed, &result.Unchanged); err != nil {
+		if err := part.QueryRow(ctx, cmp.Or(r.kind.count, sqlImportCount)).Scan(&result.New, &result.Changed, &result.Unchanged); err != nil {
 			return result, false, err
 		}
 		return result, false, part.Commit(ctx)

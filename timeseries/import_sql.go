@@ -66,4 +66,29 @@ var (
 	sqlImportSecretStored string
 	//go:embed sql/import_secret_write.sql
 	sqlImportSecretWrite string
+
+	//go:embed sql/import_plan_stage.sql
+	sqlImportPlanStage string
+	//go:embed sql/import_plan_check.sql
+	sqlImportPlanCheck string
+	//go:embed sql/import_plan_write.sql
+	sqlImportPlanWrite string
+	//go:embed sql/import_interruption_stage.sql
+	sqlImportInterruptionStage string
+	//go:embed sql/import_interruption_check.sql
+	sqlImportInterruptionCheck string
+	//go:embed sql/import_interruption_lock.sql
+	sqlImportInterruptionLock string
+	//go:embed sql/import_interruption_compare.sql
+	sqlImportInterruptionCompare string
+	//go:embed sql/import_interruption_revise.sql
+	sqlImportInterruptionRevise string
+	//go:embed sql/import_interruption_outage_new.sql
+	sqlImportInterruptionOutageNew string
+	//go:embed sql/import_interruption_write.sql
+	sqlImportInterruptionWrite string
+	//go:embed sql/import_interruption_outage.sql
+	sqlImportInterruptionOutage string
+	//go:embed sql/import_interruption_count.sql
+	sqlImportInterruptionCount string
 )

@@ -1,0 +1,107 @@
+package timeseries_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lastgasp/headend"
+	"lastgasp/headend/importer"
+	"lastgasp/timeseries"
+	"lastgasp/timeseries/storetest"
+)
+
+func importPlans(t *testing.T, s *timeseries.Store, lines string) headend.Imported {
+	t.Helper()
+	result, err := s.ImportPlans(t.Context(), importer.Plans(strings.NewReader("id,kind,node,usage_points,from,to,reason,notice,status\n"+lines), importer.Format{Zone: hanoi}), timeseries.ImportOptions{SkipRefused: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func importInterruptions(t *testing.T, s *timeseries.Store, skip bool, lines string) headend.Imported {
+	t.Helper()
+	result, err := s.ImportInterruptions(t.Context(), importer.Interruptions(strings.NewReader("usage_point,start,end,outage,cause,phases,planned\n"+lines), importer.Format{Zone: hanoi}), timeseries.ImportOptions{SkipRefused: skip})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func TestPlansAreImported(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		_, cursor := replay(t, s, noon)
+		const lines = "W1,cut,T1,,2026-12-01 08:00,2026-12-01 10:00,pole,2026-11-21,\nW2,exchange,,U2;U1,2026-12-01,2026-12-02,,,\n"
+		expectImport(t, importPlans(t, s, lines), headend.Imported{Lines: 2, New: 2, Written: true})
+		f := &fed{}
+		cursor = f.feed(t, s, cursor)
+		if len(f.plans) != 2 || f.plans[0].By != "import" || strings.Join(f.plans[1].UsagePoints, " ") != "U2 U1" || !f.plans[0].From.Equal(time.Date(2026, 12, 1, 1, 0, 0, 0, time.UTC)) {
+			t.Errorf("fed %+v", f.plans)
+		}
+		expectImport(t, importPlans(t, s, lines), headend.Imported{Lines: 2, Unchanged: 2, Written: true})
+		expectImport(t, importPlans(t, s, strings.Replace(lines, ",2026-11-21,", ",2026-11-21,cancelled", 1)+"W1,cut,T1,,2026-12-01,2026-12-02,,,\nW3,cut,T9,,2026-12-01,2026-12-02,,,\nW4,cut,,U1;U9;U8,2026-12-01,2026-12-02,,,\n"),
+			headend.Imported{Lines: 5, Changed: 1, Unchanged: 1, Written: true, Refused: []headend.RefusedLine{{Line: 4, ID: "W1", Reason: "W1 is in line 2 already"},
+				{Line: 5, ID: "W3", Reason: "unknown node T9"}, {Line: 6, ID: "W4", Reason: "unknown usage point U9"}}})
+		f = &fed{}
+		f.feed(t, s, cursor)
+		if len(f.plans) != 1 || !f.plans[0].Dropped {
+			t.Errorf("fed %+v", f.plans)
+		}
+	})
+}
+
+func TestHistoryIsImportedIntoTheLedger(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		usagePoints("U3,,,T2,D1,,2020-01-01,").load(t, s, false)
+		const lines = "U1,2025-03-01 08:00,2025-03-01 09:00,O-7,tree,,\nU3,2025-03-01 08:00,2025-03-01 09:30,O-7,tree,,\nU2,2025-04-01 08:00,2025-04-01 09:00,O-8,work,L1,yes\nU1,2025-03-01 08:30,2025-03-01 08:40,,,,\n"
+		expectImport(t, importInterruptions(t, s, false, lines), headend.Imported{Lines: 4, New: 4, Written: true})
+		const ledger = "SELECT usage_point, id < 0, revision, outage, to_char(started AT TIME ZONE 'UTC', 'HH24:MI'), to_char(ended AT TIME ZONE 'UTC', 'HH24:MI'), start_by, cause, planned, reason FROM interruption ORDER BY started, 1"
+		first := []string{"1 true 1 -1 01:00 02:00 8 tree false ", "3 true 1 -1 01:00 02:30 8 tree false ", "1 true 1 0 01:30 01:40 8  false ", "2 true 1 -2 01:00 02:00 8 work true "}
+		expectRows(t, s, ledger, first...)
+		const outages = "SELECT o.number, reference, state, coalesce(n.id, '-'), coalesce(o.usage_point, 0), to_char(ended - started, 'HH24:MI'), customers, cause, planned, phases, revision FROM outage o LEFT JOIN node n ON n.number = o.node ORDER BY 1 DESC"
+		expectRows(t, s, outages, "-1 O-7 closed F1 0 01:30 2 tree false 0 1", "-2 O-8 closed - 2 01:00 1 work true 1 1")
+		before, err := s.Ledger(t.Context(), headend.LedgerFilter{}, nil, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectImport(t, importInterruptions(t, s, false, lines), headend.Imported{Lines: 4, Unchanged: 4, Written: true})
+		expectRows(t, s, "SELECT revision, author FROM ledger_revision", "1 import")
+
+		changed := strings.Replace(lines, "09:30,O-7", "10:00,O-8", 1)
+		future := time.Now().Add(48 * time.Hour).UTC().Format(time.RFC3339)
+		bad := changed + "U9,2025-03-01 08:00,2025-03-01 09:00,,,,\nU2,2025-03-01 08:00," + future + ",,,,\nU1,2025-03-01 08:00:00,2025-03-02,,,,\nU2,2025-03-01,2025-02-01,,,,\n"
+		refused := importInterruptions(t, s, false, bad)
+		if refused.Written || len(refused.Refused) != 4 {
+			t.Errorf("%+v", refused)
+		}
+		expectRows(t, s, ledger, first...)
+		got := importInterruptions(t, s, true, bad)
+		want := []headend.RefusedLine{{Line: 6, ID: "U9", Reason: "unknown usage point U9"}, {Line: 7, ID: "U2", Reason: "its end"}, {Line: 8, ID: "U1", Reason: "U1 from 2025-03-01 08:00 on is in line 2 already"},
+			{Line: 9, ID: "U2", Reason: "end 2025-02-01 is not after start 2025-03-01"}}
+		if got.Refused[1].Reason = got.Refused[1].Reason[:7]; cmp.Diff(want, got.Refused) != "" {
+			t.Errorf("refused: %+v", got.Refused)
+		}
+		got.Refused = nil
+		expectImport(t, got, headend.Imported{Lines: 8, Changed: 1, Unchanged: 3, Written: true})
+		first[1] = "3 true 2 -2 01:00 03:00 8 tree false imported again"
+		expectRows(t, s, ledger, first...)
+		expectRows(t, s, outages, "-1 O-7 closed - 1 01:00 1 tree false 0 2", "-2 O-8 closed F1 0 01:00 2 tree true 0 2")
+		then, err := s.Ledger(t.Context(), headend.LedgerFilter{Revision: 1}, nil, 10)
+		if diff := cmp.Diff(before, then); diff != "" || err != nil {
+			t.Errorf("as of the first revision: %v (-want +got):\n%s", err, diff)
+		}
+		d, err := s.Detection(t.Context())
+		if err != nil || len(d.Outages)+len(d.Rows) > 0 {
+			t.Errorf("imported history is among the detector's own: %+v, %v", d, err)
+		}
+		epoch, _, _ := lease(t, s, "a")
+		if revision := record(t, s, epoch, headend.Detection{Rows: []headend.LedgerRow{row(1, 1, noon, time.Time{})}}); revision != 3 {
+			t.Errorf("the detector's revision %d", revision)
+		}
+	})
+}
