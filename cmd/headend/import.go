@@ -22,9 +22,12 @@ type importCommand struct {
 	Network       importNetwork       `cmd:"" help:"Substations, feeders, switches, transformers: id,name,kind,parent,organisation,rated_kva,from,to"`
 	UsagePoints   importUsagePoints   `cmd:"" name:"usage-points" help:"Where customers are supplied: id,name,address,node,organisation,phases,from,to"`
 	Devices       importDevices       `cmd:"" help:"Meters, gateways, RTUs: id,kind,protocol,address,profile,gateway,usage_point,password,from,to"`
+
+	PlannedOutages importPlans         `cmd:"" name:"planned-outages" help:"The calendar of planned cuts and work orders: id,kind,node,usage_points,from,to,reason,notice,status"`
+	Interruptions  importInterruptions `cmd:"" help:"History from before the head-end: usage_point,start,end,outage,cause,phases"`
 }
 
-// importFile is what the four have in common.
+// importFile is what they have in common.
 type importFile struct {
 	File        string `arg:"" help:"CSV file (comma, UTF-8), its first line the header above."`
 	SkipRefused bool   `help:"Write the good lines of a file that has bad ones. Without this one bad line means that nothing is written."`
@@ -35,6 +38,8 @@ type (
 	importNetwork       struct{ importFile }
 	importUsagePoints   struct{ importFile }
 	importDevices       struct{ importFile }
+	importPlans         struct{ importFile }
+	importInterruptions struct{ importFile }
 )
 
 // deviceProtocols are the names the protocol column of a device may have.
@@ -58,6 +63,16 @@ func (c *importUsagePoints) Run(p *program) error {
 // Run imports devices.
 func (c *importDevices) Run(p *program) error {
 	return runImport(p, c.importFile, importer.Devices, (*timeseries.Store).ImportDevices)
+}
+
+// Run imports the calendar.
+func (c *importPlans) Run(p *program) error {
+	return runImport(p, c.importFile, importer.Plans, (*timeseries.Store).ImportPlans)
+}
+
+// Run imports interruptions of the time before the head-end.
+func (c *importInterruptions) Run(p *program) error {
+	return runImport(p, c.importFile, importer.Interruptions, (*timeseries.Store).ImportInterruptions)
 }
 
 // runImport reads a file with one of the importer's functions, hands the lines to one of the store's, and

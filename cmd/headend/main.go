@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	_ "time/tzdata" // zones work on machines without a time zone database
 
@@ -24,7 +25,7 @@ type commandLine struct {
 
 	Serve   serveCommand   `cmd:"" help:"Take in readings, store them, answer over HTTP, until SIGINT or SIGTERM."`
 	Demo    demoCommand    `cmd:"" help:"Serve, and simulate a district of 2,000 meters that talks to it."`
-	Import  importCommand  `cmd:"" help:"Bring the registry in from CSV files."`
+	Import  importCommand  `cmd:"" help:"Bring the registry, planned outages and earlier interruptions in from CSV files."`
 	Outages outagesCommand `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
 	Modbus  modbusCommand  `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
 	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
@@ -49,6 +50,7 @@ type program struct {
 	stderr      io.Writer
 	environment []string
 	flags       *commandLine
+	looks       atomic.Bool // it only looks: a signal ends it without a word
 }
 
 func main() {
@@ -58,14 +60,17 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	p := &program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, environment: os.Environ()}
 	go func() { // lives as long as the process
 		<-signals
-		fmt.Fprintln(os.Stderr, "stopping: what has been taken in is being stored; a second signal ends at once")
+		if !p.looks.Load() {
+			fmt.Fprintln(os.Stderr, "stopping: what has been taken in is being stored; a second signal ends at once")
+		}
 		cancel()
 		<-signals
 		os.Exit(exitFailed)
 	}()
-	status := run(&program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, environment: os.Environ()}, os.Args[1:])
+	status := run(p, os.Args[1:])
 	cancel()
 	os.Exit(status)
 }

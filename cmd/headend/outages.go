@@ -26,6 +26,7 @@ type outagesCommand struct {
 
 // Run lists outages, prints one, or watches.
 func (c *outagesCommand) Run(p *program) error {
+	p.looks.Store(true)
 	config, err := p.config()
 	if err != nil {
 		return err

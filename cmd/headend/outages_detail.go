@@ -34,12 +34,22 @@ func (s *screen) detail(o *api.OutageDetail, now time.Time) error {
 		}
 		return fmt.Sprintf("%s  %d%s, %d still out", t.At.In(s.zone).Format(dayAndTime), t.Back, plain(below), t.Still)
 	}))
-	part(&b, "How it was seen", lines(o.Changes, func(c api.OutageChange) string {
+	part(&b, "How it was seen", lines(milestones(o.Changes), func(c api.OutageChange) string {
 		return cut(fmt.Sprintf("%s  %-9s  %s  %d out of %d  %s", c.At.In(s.zone).Format(dayAndTime), c.State, plain(c.Node), c.Out, c.Customers, plain(c.Summary)), width-2)
 	}))
 	part(&b, "Decided by operators", lines(o.Decisions, func(d api.Decision) string { return wrapped(s.decision(d, o.Number), width-2, "  ") }))
 	_, err := fmt.Fprint(s.out, b.String())
 	return err
+}
+
+// milestones are the changes of state, place or numbers; growing evidence alone is none.
+func milestones(changes []api.OutageChange) (out []api.OutageChange) {
+	for _, c := range changes {
+		if n := len(out); n == 0 || out[n-1].State != c.State || out[n-1].Node != c.Node || out[n-1].Customers != c.Customers || out[n-1].Out != c.Out {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 type fact struct{ name, value string }
@@ -63,7 +73,7 @@ func (s *screen) facts(o *api.Outage) []fact {
 		{"Phases", o.Phases},
 		{"Start", s.moment(o.Start)},
 		{"End", s.moment(o.End)},
-		{"Probable", fmt.Sprintf("%.4g %%", 100*o.Probability)},
+		{"Probable", percent(o.Probability)},
 		{"Cause", o.Cause},
 		{"Planned", planned},
 		{"Own", yes(o.Own, "the fault was in a customer's own installation")},
@@ -73,6 +83,17 @@ func (s *screen) facts(o *api.Outage) []fact {
 		{"Summary", o.Summary},
 		{"Revision", fmt.Sprintf("%d of the ledger, %s", o.Revision, s.moment(&o.Changed))},
 	}
+}
+
+// percent never says that something is certain.
+func percent(p float64) string {
+	switch {
+	case p > 0.9999:
+		return "more than 99.99 %"
+	case p < 0.0001:
+		return "less than 0.01 %"
+	}
+	return fmt.Sprintf("%.4g %%", 100*p)
 }
 
 func yes(is bool, text string) string {

@@ -20,7 +20,7 @@ type Interruption struct {
 	NotBefore  *time.Time `json:"not_before,omitempty" doc:"last sign of life, where start is not known"`
 	StartBy    string     `json:"start_by,omitempty" enum:"log,device,breaker,arrival,neighbour,life_sign,unknown,import" doc:"what the start rests on"`
 	End        *time.Time `json:"end,omitempty" doc:"absent: it lasts"`
-	EndBy      string     `json:"end_by,omitempty" enum:"log,device,breaker,arrival,neighbour,life_sign,unknown,import" doc:"what the end rests on"`
+	EndBy      string     `json:"end_by,omitempty" enum:"log,device,breaker,arrival,neighbour,life_sign,unknown,import" doc:"what the end rests on; absent: it lasts"`
 	Phases     string     `json:"phases,omitempty" example:"L1" doc:"lost; absent: all"`
 	Cause      string     `json:"cause,omitempty" doc:"absent: not known"`
 	Planned    bool       `json:"planned"`
@@ -121,7 +121,11 @@ func (a *API) ledger(ctx context.Context, f headend.LedgerFilter, after *headend
 }
 
 func interruptionOf(r headend.LedgerRow) Interruption {
+	endBy := ""
+	if !r.End.IsZero() {
+		endBy = r.EndBy.String()
+	}
 	return Interruption{UsagePoint: r.Point, ID: r.ID, Revision: r.Revision, Outage: r.Outage, Start: moment(r.Start), NotBefore: moment(r.NotBefore),
-		StartBy: r.StartBy.String(), End: moment(r.End), EndBy: r.EndBy.String(), Phases: r.Phases.String(), Cause: r.Cause, Planned: r.Planned,
+		StartBy: r.StartBy.String(), End: moment(r.End), EndBy: endBy, Phases: r.Phases.String(), Cause: r.Cause, Planned: r.Planned,
 		Own: r.Own, Declared: r.Declared, Inferred: r.Inferred, Withdrawn: r.Withdrawn, Reason: r.Reason, Written: r.Written}
 }

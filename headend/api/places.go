@@ -18,6 +18,7 @@ type UsagePoint struct {
 	Node         string     `json:"node" doc:"that it hangs on"`
 	Organisation string     `json:"organisation,omitempty"`
 	Phases       string     `json:"phases,omitempty" example:"L1,L2,L3" doc:"absent: not known"`
+	Generation   bool       `json:"generation,omitempty" doc:"solar or battery behind the meter; absent: none is known"`
 	From         time.Time  `json:"from"`
 	To           *time.Time `json:"to,omitempty" doc:"absent: still so"`
 }
@@ -112,7 +113,7 @@ func (a *API) usagePoint(ctx context.Context, in *ByID) (*struct{ Body UsagePoin
 }
 
 func usagePointOf(u headend.UsagePoint) UsagePoint {
-	return UsagePoint{ID: u.ID, Name: u.Name, Address: u.Address, Node: u.Node, Organisation: u.Organisation, Phases: u.Phases.String(), From: u.From, To: moment(u.To)}
+	return UsagePoint{ID: u.ID, Name: u.Name, Address: u.Address, Node: u.Node, Organisation: u.Organisation, Phases: u.Phases.String(), Generation: u.Generation, From: u.From, To: moment(u.To)}
 }
 
 func (a *API) nodes(ctx context.Context, in *nodesInput) (*PageOf[Node], error) {
