@@ -29,3 +29,6 @@ func Wire(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) 
 	}
 	return p.encodeRows(p.rows, union), copyReading(union)
 }
+
+// Forget drops what is older than it is to be kept, as Run does each hour.
+func Forget(ctx context.Context, s *Store, now time.Time) { s.forget(ctx, now) }

@@ -256,3 +256,69 @@ func slowTransaction(begin func(context.Context) (pgx.Tx, error), rng *rand.Rand
 	}
 	return 1, tx.Commit(ctx)
 }
+
+// counted is a feed that keeps nothing.
+type counted struct{ events, signs int }
+
+func (c *counted) Event(int32, int32, time.Time, *headend.Event) { c.events++ }
+func (c *counted) LifeSign(time.Time, headend.LifeSign)          { c.signs++ }
+func (c *counted) Plan(headend.Plan)                             {}
+func (c *counted) Decision(headend.Decision)                     {}
+
+// What a storm brings in is fed within seconds, and a feed of nothing costs nothing beside it.
+func TestAStormIsFedInSeconds(t *testing.T) {
+	const many = 500_000
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		appendAll(t, s, gasp("M1", noon.AddDate(0, 0, -3), 1), gasp("M1", noon, 1))
+		_, cursor := replay(t, s, noon)
+		if _, err := timeseries.Pool(s).Exec(t.Context(), `INSERT INTO event (device, time, type, seq, detail, received)
+			SELECT g, $1::timestamptz + g % 600 * INTERVAL '1 second', CASE g % 5 WHEN 0 THEN 'power_up' ELSE 'power_down' END, -1, '', $1 FROM generate_series(1, $2::int) g`, noon, many); err != nil {
+			t.Fatal(err)
+		}
+		for call := range 10 {
+			var all []headend.Batch
+			for i := range 2000 {
+				all = append(all, batch(headend.DeviceID(fmt.Sprintf("M%d", i)), noon.Add(time.Duration(call)*time.Minute), "v1", 230.0))
+			}
+			appendAll(t, s, all...)
+		}
+		c := &counted{}
+		began := time.Now()
+		next, err := s.Feed(t.Context(), cursor, c)
+		took := time.Since(began)
+		if err != nil || c.events != many || c.signs != 20_000 {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		began = time.Now()
+		if _, err := s.Feed(t.Context(), next, c); err != nil || c.events != many {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		idle := time.Since(began)
+		began = time.Now()
+		if _, err := s.Replay(t.Context(), noon, c); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d events and 20000 signs: fed in %s, nothing in %s, replayed in %s", many, took.Round(time.Millisecond), idle.Round(100*time.Microsecond), time.Since(began).Round(time.Millisecond))
+		if took > 15*time.Second || idle > 2*time.Second {
+			t.Errorf("fed in %s, nothing in %s", took, idle)
+		}
+	})
+}
+
+func TestSignsOfLifeAreDroppedAndPlansAreNot(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		now := time.Now()
+		appendAll(t, s, batch("M1", now.Add(-7*24*time.Hour), "p", 1.0))
+		appendAll(t, s, batch("M1", now.Add(-5*24*time.Hour), "p", 1.0))
+		if err := s.PutPlans(t.Context(), []headend.Plan{{ID: "W1", Kind: headend.PlanCut, Node: "T1", From: noon.AddDate(-3, 0, 0), To: noon.AddDate(-2, 0, 0), Revised: noon}}); err != nil {
+			t.Fatal(err)
+		}
+		timeseries.Forget(t.Context(), s, now)
+		f, _ := replay(t, s, now.AddDate(-1, 0, 0))
+		if len(f.signs) != 1 || len(f.plans) != 1 {
+			t.Errorf("%+v", f)
+		}
+	})
+}
