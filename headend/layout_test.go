@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"lastgasp/headend":                     {},
 	"lastgasp/headend/":                    {"lastgasp/headend"},
 	"lastgasp/headend/interruption/runner": {"lastgasp/headend", "lastgasp/headend/interruption"},
+	"lastgasp/headend/reliability/books":   {"lastgasp/headend", "lastgasp/headend/reliability"},
 	"lastgasp/protocols":                   {"lastgasp/headend"},
 	"lastgasp/protocols/":                  {"lastgasp/headend", "lastgasp/protocols"},
 	"lastgasp/protocols/drivertest":        {"lastgasp/headend", "lastgasp/protocols"},

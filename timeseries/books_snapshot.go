@@ -167,6 +167,13 @@ func keysOf(cells []headend.BookCell) (k cellKeys) {
 	return k
 }
 
+func (b *bookSnapshot) Days(ctx context.Context, key headend.BookKey, id string, categories []string, from, to int32) ([]headend.BookDay, error) {
+	return list(ctx, b.tx, func(row pgx.CollectableRow) (d headend.BookDay, err error) {
+		err = row.Scan(&d.Day, &d.CI, &d.CMS)
+		return d, err
+	}, sqlBooksDay, key.Policy, key.By, id, categories, from, to)
+}
+
 func (b *bookSnapshot) Notes(ctx context.Context, key headend.BookKey) ([]headend.BookNote, error) {
 	return list(ctx, b.tx, func(row pgx.CollectableRow) (n headend.BookNote, err error) {
 		err = row.Scan(&n.Month, &n.Cause, &n.Count)

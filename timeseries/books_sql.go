@@ -32,6 +32,8 @@ var (
 	sqlBooksCellWrite string
 	//go:embed sql/books_cell_gone.sql
 	sqlBooksCellGone string
+	//go:embed sql/books_day.sql
+	sqlBooksDay string
 	//go:embed sql/books_note.sql
 	sqlBooksNote string
 	//go:embed sql/books_note_write.sql

@@ -125,6 +125,11 @@ func (c *Census) Import(id string, period Period, customers int64) error {
 	return nil
 }
 
+// Fresh is the same census without what was imported; the two share what the registry has.
+func (c *Census) Fresh() *Census {
+	return &Census{registry: c.registry, by: c.by, period: c.period, counts: c.counts, imported: map[string][]importedCount{}}
+}
+
 func (c *Census) importedOn(id string, d Day) (int64, bool) {
 	list := c.imported[id]
 	for i := len(list) - 1; i >= 0; i-- {

@@ -91,8 +91,8 @@ CREATE TABLE period (
   by           text NOT NULL,
   closed       timestamptz NOT NULL DEFAULT now(),
   reason       text NOT NULL,
-  figures      jsonb NOT NULL,
-  difference   jsonb,
+  figures      json NOT NULL,
+  difference   json,
   PRIMARY KEY (organisation, month, policy, number)
 );
 COMMENT ON TABLE period IS 'months that were closed, each revision as it was signed; never changed and never deleted';
