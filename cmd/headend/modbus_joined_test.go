@@ -26,14 +26,15 @@ var wireFaults = map[simulator.FaultKind]struct{ tcp, rtu []string }{
 	simulator.FaultOtherUnit:   {[]string{"wrong_unit"}, []string{"timeout", "malformed", "wrong_unit"}},
 }
 
-// Every fault of the wire, over both framings, with the simulator's own face on the other side: while it lasts polls are
+// Every fault of the wire, over both framings and with several requests in flight, with the simulator's own face on the other side: while it lasts polls are
 // missed and counted by reason, a relay's breaker becomes unknown and never open, the neighbours go on; when it ends all
 // comes back by itself; and at no time is a value stored that was not true.
 func TestEveryWireFaultAgainstTheSimulator(t *testing.T) {
 	var walking sync.WaitGroup
 	defer walking.Wait()
 	places := make(chan struct{}, 8) // they wait more than they compute
-	for _, framing := range []string{simulator.FramingTCP, simulator.FramingRTU} {
+	for name, way := range map[string]struct{ framing, window string }{"tcp": {simulator.FramingTCP, ""},
+		"tcp, four requests in flight": {simulator.FramingTCP, "window: 4\n"}, "rtu over tcp": {simulator.FramingRTU, ""}} {
 		for _, kind := range simulator.WireFaultKinds() {
 			if kind == simulator.FaultStuck {
 				continue // TestStuckValuesAgainstTheSimulator
@@ -41,7 +42,7 @@ func TestEveryWireFaultAgainstTheSimulator(t *testing.T) {
 			walking.Go(func() {
 				places <- struct{}{}
 				defer func() { <-places }()
-				t.Run(framing+" "+string(kind), func(t *testing.T) { walkFault(t, framing, kind) })
+				t.Run(name+" "+string(kind), func(t *testing.T) { walkFault(t, way.framing, way.window, kind) })
 			})
 		}
 	}
@@ -115,8 +116,8 @@ func (f *faultField) of(part string) headend.DeviceID { return f.grid.UnitsOf(pa
 // quick gives up on a reply earlier than the shipped profiles, for the sake of the test's length.
 func quick(_, text string) string { return "timeout: 300ms\n" + text }
 
-func walkFault(t *testing.T, framing string, kind simulator.FaultKind) {
-	f := newFaultField(t, framing, quick, 300*time.Millisecond)
+func walkFault(t *testing.T, framing, window string, kind simulator.FaultKind) {
+	f := newFaultField(t, framing, func(model, text string) string { return window + quick(model, text) }, 300*time.Millisecond)
 	before := f.out.driver.Counts()
 	relay := f.of("relay")
 	fault := simulator.WireFault{Kind: kind, Delay: 500 * time.Millisecond}

@@ -43,7 +43,7 @@
 //
 // On failure: a refused request concerns its own registers; when it asked for registers between the wanted ones, the
 // group is asked without gaps from then on. Anything else ends the poll. Half a frame or a wrong header closes the
-// connection, for the stream is out of step; so do three requests in a row without any frame. An error of Accept is
+// connection, for the stream is out of step (also half a frame that the next reply has made whole: frame.go, stolen); so do three requests in a row without any frame. An error of Accept is
 // tried again; what is not stored when Run ends is lost and counted, and read again after the start.
 //
 // Times are those of the reply. An event's time carries QualityReceivedTime: the change happened since the poll before,

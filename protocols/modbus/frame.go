@@ -31,6 +31,37 @@ func splitTCP(b []byte) (int, error) {
 	return 6 + length, nil
 }
 
+// stolen tells whether a frame holds the beginning of another reply among its data: it was cut short, and what is missing was
+// taken from the replies behind it. Nothing else shows that, for Modbus TCP has no checksum, and header and length are those
+// of the frame as it should have been. recent says whether a request with the transaction was made lately, pending whether
+// its reply is still to come.
+func stolen(frame []byte, recent, pending func(transaction uint16) bool) bool {
+	const header = 9 // transaction, protocol, length, unit, function, count of bytes
+	for i := header; i+4 <= len(frame); i++ {
+		b := frame[i:]
+		if b[2] != 0 || b[3] != 0 {
+			continue
+		}
+		transaction := binary.BigEndian.Uint16(b)
+		if len(b) < header {
+			if pending(transaction) && (len(b) < 5 || b[4] == 0) {
+				return true
+			}
+			continue
+		}
+		length, function, count := binary.BigEndian.Uint16(b[4:]), b[7], uint16(b[8])
+		values := function >= readCoils && function <= readInput && length == count+3
+		refusal := function&0x80 != 0 && length == 3
+		if (values || refusal) && recent(transaction) {
+			return true
+		}
+	}
+	return false
+}
+
+// recently tells whether a transaction is one of the last 256 of a connection.
+func recently(last, transaction uint16) bool { return last-transaction < 256 }
+
 // findRTU looks in b for the whole frame, CRC right, with which unit answers a request. A line has noise
 // and late replies on it, so every position is tried; want is the length the reply must have when it is
 // no exception, and a good frame of another length is passed over and reported as other.

@@ -44,6 +44,44 @@ func TestFrames(t *testing.T) {
 }
 
 // A frame that arrives in pieces is never dropped.
+// A frame that was cut short and made whole by what came behind it is noticed; one with any other data is not.
+func TestStolenBytes(t *testing.T) {
+	reply := func(transaction uint16, words ...uint16) []byte {
+		b := binary.BigEndian.AppendUint16(nil, transaction)
+		b = append(b, 0, 0, 0, byte(3+2*len(words)), 7, 3, byte(2*len(words)))
+		for _, w := range words {
+			b = binary.BigEndian.AppendUint16(b, w)
+		}
+		return b
+	}
+	const asked, next = 0x3F41, 0x3F42
+	recent := func(id uint16) bool { return id != asked && recently(next, id) }
+	pending := func(id uint16) bool { return id == next }
+	whole := reply(asked, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+	for _, missing := range []int{4, 5, 6, 7, 8, 9, 12, 13, 14, 20, 24} {
+		stream := append(append(append([]byte(nil), whole[:len(whole)-missing]...), reply(next, 21, 22)...), reply(next-5, 31, 32, 33, 34, 35)...)
+		if frame := stream[:len(whole)]; !stolen(frame, recent, pending) {
+			t.Errorf("%d bytes missing: % x is taken", missing, frame)
+		}
+	}
+	refusal := append(append([]byte(nil), whole[:len(whole)-9]...), 0x3F, 0x42, 0, 0, 0, 3, 7, 0x83, 0x0B)
+	if !stolen(refusal, recent, pending) {
+		t.Error("an exception in the middle is taken")
+	}
+	for name, frame := range map[string][]byte{
+		"values":             whole,
+		"zeros":              reply(asked, make([]uint16, 100)...),
+		"a former header":    reply(asked, next-300, 0, 7, 0x0703, 0x0400, 1, 2),
+		"no header's length": reply(asked, next, 0, 9, 0x0703, 0x0400, 1, 2),
+		"its own header":     reply(asked, asked, 0, 7, 0x0703, 0x0400, 1, 2),
+		"short":              {0x3F, 0x41, 0, 0, 0, 3, 7, 0x83, 2},
+	} {
+		if stolen(frame, recent, pending) {
+			t.Errorf("%s: % x is refused", name, frame)
+		}
+	}
+}
+
 func TestFindRTUKeepsWhatArrives(t *testing.T) {
 	for n := 1; n < len(rtuReply); n++ {
 		frame, _, keep := findRTU(rtuReply[:n], 0x11, 3, len(rtuReply))

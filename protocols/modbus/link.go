@@ -247,6 +247,10 @@ func (l *tcpLink) once(ctx context.Context, request []byte, timeout time.Duratio
 			l.skip()
 			continue
 		}
+		if stolen(frame, func(other uint16) bool { return other != l.transaction && recently(l.transaction, other) }, func(uint16) bool { return false }) {
+			l.drop() // it began before a late reply to a former request, and ended with that
+			return nil, faultOf(FaultMalformed, "a frame was cut short, and another reply follows in its place")
+		}
 		return frame, checkReply(request[6:], frame[6:])
 	}
 }

@@ -158,24 +158,32 @@ func (l *pipeLink) frames(ctx context.Context, conn stream) *RequestError {
 			if _, err := splitTCP(buffer[start+n : filled]); err != nil { // see tcpLink.frame
 				return &RequestError{Fault: FaultMalformed, Cause: err}
 			}
-			l.give(buffer[start : start+n])
+			if !l.give(buffer[start : start+n]) {
+				return faultOf(FaultMalformed, "a frame was cut short, and other replies follow in its place")
+			}
 			start += n
 		}
 		filled = copy(buffer[:], buffer[start:filled])
 	}
 }
 
-// give brings a frame to the exchange that waits for it.
-func (l *pipeLink) give(frame []byte) {
+// give brings a frame to the exchange that waits for it; false when it is none.
+func (l *pipeLink) give(frame []byte) bool {
 	l.state.Lock()
 	defer l.state.Unlock()
 	l.silent = 0
 	transaction := binary.BigEndian.Uint16(frame)
+	recent := func(other uint16) bool { return other != transaction && recently(l.transaction, other) }
+	pending := func(other uint16) bool { return other != transaction && l.pending[other] != nil }
+	if stolen(frame, recent, pending) {
+		return false
+	}
 	reply, waited := l.pending[transaction]
 	if !waited {
 		l.counts.late.Add(1)
-		return
+		return true
 	}
 	delete(l.pending, transaction)
 	reply <- pipeReply{frame: append([]byte(nil), frame...)}
+	return true
 }
