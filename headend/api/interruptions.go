@@ -91,7 +91,7 @@ func (a *API) interruptions(ctx context.Context, in *interruptionsInput) (*struc
 	case f.Revision == 0:
 		f.Revision = last // so that all pages show the same ledger, whatever is written meanwhile
 	}
-	found, err := a.ledger(ctx, f, after, in.Limit+1, in.Withdrawn)
+	found, err := a.ledgerAt(ctx, f, last, after, in.Limit+1, in.Withdrawn)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -99,6 +99,27 @@ func (a *API) interruptions(ctx context.Context, in *interruptionsInput) (*struc
 		return interruptionPlace{f.Revision, r.Start, r.NotBefore, r.UsagePoint, r.Point, r.ID}
 	})
 	return &struct{ Body InterruptionPage }{InterruptionPage{Page: rows.Body, Revision: f.Revision}}, nil
+}
+
+// ledgerAt reads rows at a revision. That is much quicker for the ledger as it is now, so where the revision is the last one it
+// asks for now, and keeps the answer if the revision still is the last one afterwards.
+func (a *API) ledgerAt(ctx context.Context, f headend.LedgerFilter, last int64, after *headend.LedgerRow, limit int, withdrawn bool) ([]headend.LedgerRow, error) {
+	if f.Revision == last {
+		now := f
+		now.Revision = 0
+		rows, err := a.ledger(ctx, now, after, limit, withdrawn)
+		if err != nil {
+			return nil, err
+		}
+		still, err := a.options.Outages.LedgerRevision(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if still == last {
+			return rows, nil
+		}
+	}
+	return a.ledger(ctx, f, after, limit, withdrawn)
 }
 
 // ledger reads rows until there are enough that count: a list must not show as interruptions what was taken back.
