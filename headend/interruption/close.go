@@ -89,7 +89,7 @@ func (s *solver) split(l *ledger, g *group, below NodeNo) {
 	}
 	made := *g
 	made.node, made.point, made.split, made.rows, made.cause, made.planned = below, NoPoint, g.node, nil, "", 0
-	made.declared = false
+	made.declared, made.told = false, nil
 	kept := g.rows[:0:0]
 	for _, r := range g.rows {
 		if g.tree.below(below, s.d.net.nodeAt(r.point, r.from())) {

@@ -257,7 +257,7 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		return TooOld
 	}
 	if r.dossier == nil {
-		r.dossier = &dossier{}
+		r.dossier = newDossier()
 	}
 	verdict := r.dossier.add(e, d.settings.MaxEvents)
 	if verdict != Taken {

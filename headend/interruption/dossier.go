@@ -18,8 +18,26 @@ type dossier struct {
 	runs     []run   // older signs of life
 	overflow bool    // some evidence was refused as TooMany
 
-	spans []stretch // worked out of the events and signs of life, while epoch is the detector's
-	epoch uint32    // 0: not worked out
+	worked *worked // what follows from the events and signs of life, while epoch is the detector's
+	epoch  uint32  // 0: not worked out
+}
+
+// worked is what a usage point's evidence says by itself.
+type worked struct {
+	spans []stretch
+	sound []period // in which the meter's log or counter shows nothing but what is in spans
+}
+
+// roomy is a dossier with room for the first events: most have no more.
+type roomy struct {
+	dossier
+	first [2]event
+}
+
+func newDossier() *dossier {
+	r := &roomy{}
+	r.events = r.first[:0]
+	return &r.dossier
 }
 
 // event is evidence as it is kept: 40 bytes.

@@ -54,6 +54,8 @@ type group struct {
 	by       string
 	excluded []PointNo
 	split    NodeNo
+	toldOf   *Plan   // with which
+	told     *Outage // as it was told last; holds while it is taken over from one ledger to the next
 }
 
 // ledger is what a component's evidence says: a pure function of the set.
@@ -310,7 +312,7 @@ func (s *solver) placesOf(g *group) hope {
 	if g.node == NoNode {
 		return hope{m: unknown, bound: open}
 	}
-	return s.places(g.onset, hope{m: g.onset.m})
+	return s.narrow(g.onset, hope{m: g.onset.m})
 }
 
 // hope is what a usage point without evidence of its own takes from its neighbours: the onset and the ends of the
@@ -324,8 +326,8 @@ type hope struct {
 	bound moment   // first sign of life of a neighbour at the same node that had gasped; open: none
 }
 
-// places narrows what is hoped for to a node with an onset of its own.
-func (s *solver) places(o *onset, h hope) hope {
+// narrow narrows what is hoped for to a node with an onset of its own.
+func (s *solver) narrow(o *onset, h hope) hope {
 	if o.m != unknown {
 		h.m = o.m
 	}
@@ -357,34 +359,32 @@ func (s *solver) places(o *onset, h hope) hope {
 }
 
 func (s *solver) collect(l *ledger, g *group, v NodeNo, o *onset, h hope) {
-	own := map[PointNo]*member{}
+	own := s.at(v, o)
 	if o != nil {
-		h = s.places(o, h)
-		for i := range o.members {
-			own[o.members[i].point] = &o.members[i]
-		}
+		h = s.narrow(o, h)
 	} else {
 		h.near, h.bound = false, open
 	}
 	m := g.onset.begin()
 	mask := headend.Phases(g.mask)
 	n := s.d.net
-	for _, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
+	for place, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
 		if n.nodeAt(p, m) != v {
 			continue
 		}
+		x := own[place]
 		has := s.phasesOf(p)
 		lost := has & mask
 		switch {
 		case mask != allPhases && lost == 0:
-			if x := own[p]; x != nil && x.value(&s.d.settings) > 0 {
+			if x != nil && x.value(&s.d.settings) > 0 {
 				g.rows = append(g.rows, s.observed(x, unknown, x.phases, h))
 			}
 			continue
 		case lost == has:
 			lost = 0
 		}
-		if x := own[p]; x != nil {
+		if x != nil {
 			g.rows = append(g.rows, s.observed(x, h.m, lost, h))
 			continue
 		}
@@ -466,7 +466,7 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 	} else {
 		end, by = h.ends[(len(h.ends)-1)/2], ByNeighbour
 	}
-	if dos := s.d.records[p].dossier; dos != nil && len(dos.events) > 0 && end < open && from != unknown && subject.knowsNothing(dos.events, from, end) {
+	if end < open && from != unknown && s.d.knowsNothing(p, from, end) {
 		return nil, true
 	}
 	r = &row{point: p, start: h.m, lo: h.lo, hi: m, end: end, startBy: h.by, endBy: by, phases: lost}

@@ -148,7 +148,7 @@ func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 		if names[i].id == 0 {
 			continue
 		}
-		names[i].shown = d.outage(g, names[i])
+		names[i].shown = d.tell(g, names[i])
 		if former := old[names[i].id]; former == nil || !former.same(&names[i].shown) {
 			c.Outages = append(c.Outages, names[i].shown)
 		}
@@ -156,6 +156,16 @@ func (d *Detector) rename(part *area, before *ledger, c *Changes) {
 	part.names = names
 	d.sayWhy(part, c.Retracted[told:])
 	d.revise(part, c)
+}
+
+// tell is what is told of a group. One that is over and was taken over is what it was.
+func (d *Detector) tell(g *group, n name) Outage {
+	if g.told != nil && g.end < open && g.told.ID == n.id && g.told.State == n.state && g.toldOf == g.plan {
+		return *g.told
+	}
+	o := d.outage(g, n)
+	g.told, g.toldOf = &o, g.plan
+	return o
 }
 
 // alive tells whether an outage may still be revised: one from before the window only leaves memory.
@@ -182,7 +192,8 @@ func (d *Detector) match(part *area, l *ledger) (ids []uint64, known []bool) {
 		shared int
 	}
 	shared := map[[2]uint64]int{}
-	k := 0
+	var last [2]uint64
+	run, k := 0, 0
 	for i := range l.rows {
 		r := &l.rows[i]
 		for k < len(part.shown) && part.shown[k].Point < r.point {
@@ -195,9 +206,18 @@ func (d *Detector) match(part *area, l *ledger) (ids []uint64, known []bool) {
 				from = at(old.End)
 			}
 			if from <= r.end && (old.End.IsZero() || r.from() <= at(old.End)) {
-				shared[[2]uint64{old.Outage, uint64(r.group)}]++
+				if key := [2]uint64{old.Outage, uint64(r.group)}; key != last {
+					if run > 0 {
+						shared[last] += run
+					}
+					last, run = key, 0
+				}
+				run++
 			}
 		}
+	}
+	if run > 0 {
+		shared[last] += run
 	}
 	links := make([]link, 0, len(shared))
 	for key, n := range shared {

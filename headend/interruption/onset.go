@@ -10,6 +10,7 @@ import (
 // member is a usage point's stretch in an onset.
 type member struct {
 	point PointNo
+	place int32 // among the usage points of its node
 	*stretch
 	own float64 // weight of its own evidence
 }
@@ -89,21 +90,59 @@ type solver struct {
 	until  moment // when the tree ends
 	memory map[NodeNo][]*onset
 	wake   moment // when time alone would change what is derived
+
+	places  []*member // see at
+	gateway DeviceNo  // that was asked for last, and
+	said    *dossier  // what it said
+}
+
+// at gives the members of an onset by their place at the node. It holds until the next call.
+func (s *solver) at(v NodeNo, o *onset) []*member {
+	n := int(s.d.net.nodes[v].to - s.d.net.nodes[v].from)
+	clear(s.places)
+	if cap(s.places) < n {
+		s.places = make([]*member, n)
+	}
+	s.places = s.places[:n]
+	if o != nil {
+		for i := range o.members {
+			s.places[o.members[i].place] = &o.members[i]
+		}
+	}
+	return s.places
+}
+
+// linkLost tells whether a gateway's link is known to be lost around a moment.
+func (s *solver) linkLost(g DeviceNo, m moment) bool {
+	if g == NoDevice {
+		return false
+	}
+	if g != s.gateway || s.said == nil {
+		s.gateway, s.said = g, s.d.said[g]
+	}
+	return s.said != nil && s.said.linkLost(m+span(s.d.settings.Hold+s.d.settings.Spread), m)
 }
 
 func (s *solver) weights(v NodeNo) *weights { return &s.d.weights[s.d.net.nodes[v].segment] }
 
 // stretchesOf are those of a usage point, worked out when its evidence has changed.
-func (s *solver) stretchesOf(p PointNo) []stretch {
-	dos := s.d.records[p].dossier
+func (s *solver) stretchesOf(p PointNo) []stretch { return s.d.workedOut(p).spans }
+
+// nothing is worked out of no evidence.
+var nothing worked
+
+// workedOut is what a usage point's evidence says by itself.
+func (d *Detector) workedOut(p PointNo) *worked {
+	dos := d.records[p].dossier
 	if dos == nil || len(dos.events) == 0 {
-		return nil
+		return &nothing
 	}
-	if dos.epoch != s.d.epoch {
-		subject := s.d.subjectOf(p, dos.events[0].at)
-		dos.spans, dos.epoch = subject.stretches(dos.events), s.d.epoch
+	if dos.epoch != d.epoch || dos.worked == nil {
+		subject := d.subjectOf(p, dos.events[0].at)
+		spans, sound := subject.stretches(dos.events)
+		dos.worked, dos.epoch = &worked{spans, sound}, d.epoch
 	}
-	return dos.spans
+	return dos.worked
 }
 
 // own is the weight of a stretch: truth is beyond doubt, and a gasp that no power-up followed before the meter was heard
@@ -126,13 +165,13 @@ func (s *solver) own(v NodeNo, p PointNo, x *stretch) float64 {
 	switch {
 	case x.up:
 		sum += w.up
-	case x.bound < open && !s.d.linkLost(s.gateway(p, x.bound), x.bound):
+	case x.bound < open && !s.linkLost(s.gatewayOf(p, x.bound), x.bound):
 		sum += w.noUp
 	}
 	return sum
 }
 
-func (s *solver) gateway(p PointNo, m moment) DeviceNo {
+func (s *solver) gatewayOf(p PointNo, m moment) DeviceNo {
 	meter := s.d.net.meterAt(p, m)
 	if meter == NoDevice {
 		return NoDevice
@@ -162,7 +201,7 @@ func (s *solver) onsets(v NodeNo) []*onset {
 func (s *solver) direct(v NodeNo) []*onset {
 	var sure, fuzzy, returns []member
 	n := s.d.net
-	for _, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
+	for place, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
 		list := s.stretchesOf(p)
 		for i := range list {
 			x := &list[i]
@@ -170,7 +209,7 @@ func (s *solver) direct(v NodeNo) []*onset {
 			if x.denied || edge < s.from || edge >= s.until || n.nodeAt(p, edge) != v {
 				continue
 			}
-			m := member{p, x, s.own(v, p, x)}
+			m := member{p, int32(place), x, s.own(v, p, x)}
 			switch {
 			case x.start == unknown:
 				returns = append(returns, m)
@@ -252,23 +291,26 @@ func (o *onset) finish() {
 // cluster makes onsets of members that begin within tolerance, one after the other; the same usage point twice makes
 // two. The onset is the median.
 func cluster(v NodeNo, list []member, tolerance moment, edge func(*member) moment) []*onset {
-	slices.SortStableFunc(list, func(a, b member) int {
+	slices.SortFunc(list, func(a, b member) int {
 		if k := compare(edge(&a), edge(&b)); k != 0 {
 			return k
 		}
 		return compare(a.point, b.point)
 	})
 	var out []*onset
-	var present map[PointNo]bool
+	latest := int32(-1)
+	for i := range list {
+		latest = max(latest, list[i].place)
+	}
+	present := make([]int32, latest+1) // by place: the last onset it is in, from 1
 	var last moment
 	for i := range list {
 		m := list[i]
-		if len(out) == 0 || edge(&m)-last > tolerance || present[m.point] {
+		if len(out) == 0 || edge(&m)-last > tolerance || int(present[m.place]) == len(out) {
 			out = append(out, &onset{node: v, lo: unknown, vetoedBy: NoPoint})
-			present = map[PointNo]bool{}
 		}
 		last = edge(&m)
-		present[m.point] = true
+		present[m.place] = int32(len(out))
 		o := out[len(out)-1]
 		o.members = append(o.members, m)
 	}

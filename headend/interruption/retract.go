@@ -13,15 +13,13 @@ func (d *Detector) deniedBy(x *Interruption) string {
 		to = d.now
 	}
 	subject := d.subjectOf(x.Point, from)
-	if dos := d.records[x.Point].dossier; dos != nil && len(dos.events) > 0 {
-		for _, s := range subject.stretches(dos.events) {
-			if s.denied && s.edge() <= to && from <= min(s.end, s.bound) {
-				return "the meter's own log or counter does not have it"
-			}
-		}
-		if from != unknown && subject.knowsNothing(dos.events, from, to) {
+	for _, s := range d.workedOut(x.Point).spans {
+		if s.denied && s.edge() <= to && from <= min(s.end, s.bound) {
 			return "the meter's own log or counter does not have it"
 		}
+	}
+	if from != unknown && d.knowsNothing(x.Point, from, to) {
+		return "the meter's own log or counter does not have it"
 	}
 	margin := span(d.settings.Margin)
 	if from != unknown && subject.alive(from+margin, to-margin) {

@@ -103,15 +103,18 @@ func (d *Detector) subjectOf(p PointNo, m moment) subject {
 }
 
 // stretches is what a subject's events say, in order of time.
-func (s *subject) stretches(events []event) []stretch {
+func (s *subject) stretches(events []event) ([]stretch, []period) {
 	list := s.correct(events)
 	truth := s.logged(list)
 	out := s.gasped(list, truth)
 	out = append(out, truth...) // after: gasps and power-ups have been added to them
 	out = append(out, s.phased(list, truth)...)
-	s.deny(list, out)
-	slices.SortStableFunc(out, func(a, b stretch) int { return compare(a.edge(), b.edge()) })
-	return out
+	sound := s.quiet(list)
+	deny(out, sound)
+	if len(out) > 1 {
+		slices.SortStableFunc(out, func(a, b stretch) int { return compare(a.edge(), b.edge()) })
+	}
+	return out, sound
 }
 
 // edge is where a stretch stands in time.
@@ -411,8 +414,7 @@ func (s *subject) phased(list []said, truth []stretch) []stretch {
 }
 
 // deny marks what the whole log, or an unmoved counter, does not know of. The truth is never denied.
-func (s *subject) deny(list []said, out []stretch) {
-	quiet := s.quiet(list)
+func deny(out []stretch, quiet []period) {
 	for i := range out {
 		x := &out[i]
 		if x.truth || x.phases != 0 {
@@ -452,8 +454,8 @@ func (s *subject) quiet(list []said) []period {
 }
 
 // knowsNothing tells whether the meter's log or counter speaks for the time from m to end and shows nothing there.
-func (s *subject) knowsNothing(events []event, m, end moment) bool {
-	for _, q := range s.quiet(s.correct(events)) {
+func (d *Detector) knowsNothing(p PointNo, m, end moment) bool {
+	for _, q := range d.workedOut(p).sound {
 		if q.from <= m && end <= q.to {
 			return true
 		}

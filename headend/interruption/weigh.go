@@ -137,18 +137,15 @@ func (o *onset) veto(by PointNo, has headend.Phases) {
 // weighMembers sums over the usage points of the node itself.
 func (s *solver) weighMembers(o *onset, sum *sums) {
 	n, settings := s.d.net, &s.d.settings
-	own := make(map[PointNo]*member, len(o.members))
-	for i := range o.members {
-		own[o.members[i].point] = &o.members[i]
-	}
+	own := s.at(o.node, o)
 	m, end := o.begin(), o.firstEnd(s.now)
 	live := 0
-	for _, p := range n.members[n.nodes[o.node].from:n.nodes[o.node].to] {
+	for place, p := range n.members[n.nodes[o.node].from:n.nodes[o.node].to] {
 		if n.nodeAt(p, m) != o.node {
 			continue
 		}
 		o.tally.all++
-		if x := own[p]; x != nil {
+		if x := own[place]; x != nil {
 			o.tally.own++
 			s.weighOwn(x, sum, settings)
 			continue
@@ -242,11 +239,11 @@ func (s *solver) standing(p PointNo, o *onset, end moment) (standing, float64) {
 	if o.m != unknown && s.lives(&subject, m+margin, end) {
 		return living, 0
 	}
-	if dos := s.d.records[p].dossier; dos != nil && len(dos.events) > 0 && o.m != unknown && end < s.now && subject.knowsNothing(dos.events, m, end) {
+	if o.m != unknown && end < s.now && s.d.knowsNothing(p, m, end) {
 		return living, 0 // its log was read and knows of nothing
 	}
 	last := subject.lifeBefore(m)
-	if last == unknown || m-last > s.reach(&subject, m) || s.d.linkLost(s.d.net.devices[meter].gateway, m) {
+	if last == unknown || m-last > s.reach(&subject, m) || s.linkLost(s.d.net.devices[meter].gateway, m) {
 		return mute, 0
 	}
 	weight := 0.0
@@ -257,7 +254,7 @@ func (s *solver) standing(p PointNo, o *onset, end moment) (standing, float64) {
 	if len(o.ends) > 0 {
 		// It is heard again soon, and did not say that it had been away. Not later: what is new must not reach across a quiet time.
 		end := o.ends[len(o.ends)-1]
-		if !s.d.linkLost(s.d.net.devices[meter].gateway, end) && subject.lifeAfter(end) < end+2*60*minute {
+		if !s.linkLost(s.d.net.devices[meter].gateway, end) && subject.lifeAfter(end) < end+2*60*minute {
 			weight += w.noUp
 		}
 	}

@@ -29,7 +29,8 @@ func (s *solver) witnesses(v NodeNo) []witness {
 		}
 		own := subject{d: s.d, point: NoPoint}
 		w := s.weights(v)
-		for _, x := range own.stretches(dos.events) {
+		spans, _ := own.stretches(dos.events)
+		for _, x := range spans {
 			if x.start == unknown || x.denied {
 				continue
 			}
@@ -123,12 +124,14 @@ func (d *Detector) linkLost(g DeviceNo, m moment) bool {
 		return false
 	}
 	dos := d.said[g]
-	if dos == nil {
-		return false
-	}
+	return dos != nil && dos.linkLost(m+span(d.settings.Hold+d.settings.Spread), m)
+}
+
+// linkLost tells whether the link was lost until the latest moment, and not back before m.
+func (d *dossier) linkLost(latest, m moment) bool {
 	lost := false
-	for _, e := range dos.events {
-		if e.at > m+span(d.settings.Hold+d.settings.Spread) {
+	for _, e := range d.events {
+		if e.at > latest {
 			break
 		}
 		switch e.kind {
