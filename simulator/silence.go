@@ -85,6 +85,21 @@ func (s *Simulation) planClocks() {
 			}
 			return nil
 		}
+		if s.hearer != nil { // who has listened before knows when they were set last
+			s.agenda.put(s.start, func(now time.Time) error { return s.recall(x, int32(number), last, now) })
+		}
 		s.agenda.put(last.Add(every.From), set)
 	}
+}
+
+// recall tells of the last setting of the clocks behind a sender before the start.
+func (s *Simulation) recall(x *sender, number int32, last, now time.Time) error {
+	m := message{topic: "events"}
+	for _, p := range x.points {
+		h := Happening{Device: s.grid.Points[p].Meter, Time: last.Truncate(time.Second), Event: headend.EventClockSet, Seq: headend.NoSeq, Former: last.Truncate(time.Second)}
+		b := s.batch(x, h.Device)
+		b.Events = []headend.Event{h.event()}
+		m.batches = append(m.batches, b)
+	}
+	return s.hand(number, m, now)
 }

@@ -25,6 +25,7 @@ type scoreCommand struct {
 	Logs        bool          `default:"true" negatable:"" help:"The meters' power-failure logs are read, within a day. --no-logs: never."`
 	Rates       string        `enum:"known,stated" default:"known" help:"What the detector knows of its channel: the true rates, as a network has measured that has run for a while, or what it states itself."`
 	Tolerance   time.Duration `help:"By which the detector lets clocks differ, instead of its own setting."`
+	MadeUp      bool          `default:"true" negatable:"" help:"The head-end knows which gateways make gasps up. --no-made-up: it does not."`
 	Drift       float64       `help:"Largest drift of clocks, ppm, instead of the scenario's."`
 	Dense       float64       `default:"1" help:"Times as many faults as the scenario has."`
 	Workers     int           `help:"Simulations at once; 0: one for each processor."`
@@ -119,6 +120,9 @@ func (c *scoreCommand) offline(ctx context.Context, debug io.Writer) ([]sheet, e
 	return sheets, work(ctx, jobs, c.Workers)
 }
 
+// coarse is a drift from which times are only good once they are corrected, ppm: 43 s a day.
+const coarse = 500
+
 // prepare changes what the flags say, and fixes the start, so that the same seed gives the same score on any day.
 func (c *scoreCommand) prepare(s *simulator.Scenario) {
 	if s.Start == "" {
@@ -138,7 +142,11 @@ func (c *scoreCommand) prepare(s *simulator.Scenario) {
 	if c.Drift > 0 {
 		s.Clocks.DriftPPM = c.Drift
 	}
-	if most := 4 * time.Hour; !s.Gasp.Logs && s.Calm.From > most { // nothing to wait for
+	most := 4 * time.Hour
+	if s.Clocks.DriftPPM > coarse { // how wrong clocks were is known when they are set next
+		most += s.Clocks.SetEvery.To
+	}
+	if !s.Gasp.Logs && s.Calm.From > most { // nothing more to wait for
 		s.Length.From -= s.Calm.From - most
 		s.Calm.From = most
 	}
@@ -156,7 +164,7 @@ func (c *scoreCommand) title(s *simulator.Scenario) string {
 // game is one simulation with a loss of messages.
 func (c *scoreCommand) game(s simulator.Scenario, loss float64, seed uint64, debug io.Writer) game {
 	s.Seed = seed
-	g := game{settings: interruption.Settings{Tolerance: c.Tolerance}, debug: debug}
+	g := game{makesUp: s.Gasp.MadeUp && c.MadeUp, settings: interruption.Settings{Tolerance: c.Tolerance}, debug: debug}
 	s.Gasp.Delivery = 1 - loss
 	if loss >= 1 {
 		s.Gasp.Delivery = -1

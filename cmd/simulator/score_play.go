@@ -14,6 +14,15 @@ import (
 // How a head-end learns that a link broke: the broker publishes the will after one and a half times the keep-alive.
 const willAfter = 90 * time.Second
 
+// How often the detector derives: soon while something fresh is being said, now and then while only readings and late
+// words come in. The closed ledger does not depend on it, and what is shown does not either: it takes fresh words.
+const (
+	busyStep = 5 * time.Second
+	idleStep = 2 * time.Minute
+	fresh    = 2 * time.Minute // words of what happened so lately
+	busyFor  = time.Minute     // after the last of them
+)
+
 // As package ingest judges the times of devices.
 const (
 	doubtAhead = 5 * time.Minute
@@ -27,8 +36,8 @@ type listener struct {
 	feeder   *runner.Feeder
 	accounts []simulator.Account
 	numbers  map[headend.DeviceID]int32
-	every    time.Duration
 	next     time.Time // of the next Advance
+	stirred  time.Time // when something fresh was last said
 	down     []bool    // by account
 	waiting  [][]headend.Batch
 	wills    []will // in order of time
@@ -86,7 +95,7 @@ func newListener(g *simulator.Grid, rates *interruption.Rates, settings interrup
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{detector: interruption.New(grid.Network, settings), network: grid.Network, numbers: numbers, every: 5 * time.Second,
+	l := &listener{detector: interruption.New(grid.Network, settings), network: grid.Network, numbers: numbers,
 		ledger: ledger{outages: map[int64]*toldOutage{}}}
 	l.feeder = runner.NewFeeder(grid, l.detector)
 	if rates != nil {
@@ -157,6 +166,9 @@ func (l *listener) take(now time.Time, batches []headend.Batch) {
 				e.Quality |= headend.QualityClockDoubtful
 			}
 			l.feeder.Event(device, gateway, now, &e)
+			if e.Type != headend.EventPowerFailure && e.Type != headend.EventClockSet && now.Sub(e.Time) < fresh {
+				l.stir(now)
+			}
 		}
 	}
 }
@@ -173,7 +185,19 @@ func (l *listener) advance(now time.Time) {
 			l.wills = l.wills[1:]
 		}
 		l.derive(l.next)
-		l.next = l.next.Add(l.every)
+		step := idleStep
+		if l.next.Sub(l.stirred) < busyFor {
+			step = busyStep
+		}
+		l.next = l.next.Add(step)
+	}
+}
+
+// stir has the detector derive soon.
+func (l *listener) stir(now time.Time) {
+	l.stirred = now
+	if soon := now.Truncate(busyStep).Add(busyStep); soon.Before(l.next) {
+		l.next = soon
 	}
 }
 
@@ -218,6 +242,7 @@ type game struct {
 	scenario simulator.Scenario
 	rates    *interruption.Rates
 	settings interruption.Settings
+	makesUp  bool // the head-end knows that gateways make gasps up
 	debug    io.Writer
 }
 
@@ -231,7 +256,7 @@ func (g *game) play(ctx context.Context) (*score, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	l, err := newListener(grid, g.rates, g.settings, g.scenario.Gasp.MadeUp)
+	l, err := newListener(grid, g.rates, g.settings, g.makesUp)
 	if err != nil {
 		return nil, 0, err
 	}
