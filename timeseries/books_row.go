@@ -80,7 +80,7 @@ func bookRows(pick headend.BookRows) (string, []any) {
 	picked := ""
 	if !pick.From.IsZero() {
 		before, from, to, behind := arg(pick.From.Add(-edgeWindow)), arg(pick.From), arg(pick.To), arg(pick.To.Add(edgeWindow))
-		const begin = "coalesce(started, ended, '-infinity')"
+		const begin = "coalesce(started, '-infinity')"
 		within := func(a, b string) string {
 			return "(" + begin + " <= " + b + "::timestamptz AND (ended IS NULL OR ended >= " + a + "::timestamptz))"
 		}

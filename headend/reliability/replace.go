@@ -163,7 +163,9 @@ func (l *lengths) forget(points *roaring.Bitmap) {
 	for it := points.Iterator(); it.HasNext(); {
 		point := it.Next()
 		if p := l.pages[uint16(point>>16)]; p != nil {
-			p.forget(uint16(point))
+			if p.forget(uint16(point)); !p.dense() && len(p.low) == 0 {
+				delete(l.pages, uint16(point>>16)) // an empty list would be taken for a list where an array is put
+			}
 		}
 	}
 }

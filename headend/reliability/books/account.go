@@ -2,6 +2,7 @@ package books
 
 import (
 	"context"
+	"maps"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -107,17 +108,30 @@ func (o *Office) difference(w *world, p *reliability.Policy, by string, groups [
 	return d, nil
 }
 
-// prune leaves out cells that are the same before and after: usage points that change have changed in few months.
+// prune leaves out months that are the same before and after: usage points that change have changed in few months. A
+// month is left out or stays as a whole, because usage points are taken out of its sets as a whole.
 func (d *difference) prune() {
-	for c, s := range d.before.Cells {
-		if o := d.after.Cells[c]; o != nil && s.Equal(o) {
-			delete(d.before.Cells, c)
-			delete(d.after.Cells, c)
+	type month struct {
+		unit  reliability.Unit
+		month reliability.Month
+	}
+	changed := map[month]bool{}
+	look := func(a, b *reliability.Books) {
+		for c, s := range a.Cells {
+			if o := b.Cells[c]; o == nil || !s.Equal(o) {
+				changed[month{c.Unit, c.Month}] = true
+			}
 		}
 	}
+	look(d.before, d.after)
+	look(d.after, d.before)
+	same := func(c reliability.Cell, _ *reliability.Sum) bool { return !changed[month{c.Unit, c.Month}] }
+	maps.DeleteFunc(d.before.Cells, same)
+	maps.DeleteFunc(d.after.Cells, same)
 }
 
-// by whole months and by days, as the cells of the store stand: months picks what is counted as a whole.
+// grained are books by day with those months in one cell that are to be whole; with both, every month is there twice, as
+// the cells of the store are.
 func grained(b *reliability.Books, whole func(reliability.Month) bool, both bool) *reliability.Books {
 	out := *b
 	out.Cells = map[reliability.Cell]*reliability.Sum{}

@@ -131,7 +131,8 @@ func (o *Office) fromLedger(ctx context.Context, s headend.BookSnapshot, w *worl
 		return nil, err
 	}
 	if n.edition.Revision > 0 {
-		err = account(ctx, s, a, headend.BookRows{Revision: n.edition.Revision, From: o.calendar.Begin(n.period.From), To: o.calendar.Begin(n.period.To)})
+		err = account(ctx, s, a, headend.BookRows{Revision: n.edition.Revision, From: o.calendar.Begin(n.period.From.Month().First()),
+			To: o.calendar.Begin(((n.period.To - 1).Month() + 1).First())}) // whole months, for the notes
 		if err != nil {
 			return nil, err
 		}
