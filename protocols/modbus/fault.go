@@ -44,6 +44,7 @@ type RequestError struct {
 	Fault     Fault
 	Exception byte // the device's exception code, 0 where it sent none
 	Cause     error
+	innocent  bool // the connection ended under this request for what another unit sent
 }
 
 // Error names the fault and what lies behind it.

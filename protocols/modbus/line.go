@@ -383,9 +383,10 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 		l.d.log.Info("connected again", "line", l.key)
 	}
 	l.retryAt, l.pause = time.Time{}, 0
-	if o.alive {
+	switch {
+	case o.alive:
 		l.living(u, o, now)
-	} else {
+	case o.err == nil || !o.err.innocent:
 		l.silent(u, o, now)
 	}
 	if r.decoded.moved || o.refused && u.profile.SunSpec != nil {

@@ -119,7 +119,7 @@ func (l *pipeLink) forget(transaction uint16) {
 
 // read hands out frames until the connection ends, and then its end.
 func (l *pipeLink) read(ctx context.Context, conn stream) {
-	fault := l.frames(ctx, conn)
+	fault, culprit := l.frames(ctx, conn)
 	l.mu.Lock()
 	if l.conn == conn {
 		l.conn = nil
@@ -132,34 +132,48 @@ func (l *pipeLink) read(ctx context.Context, conn stream) {
 	defer l.state.Unlock()
 	shared := len(l.pending) > 1
 	for transaction, reply := range l.pending {
-		reply <- pipeReply{fault: fault, shared: shared}
+		r := pipeReply{fault: fault, shared: shared}
+		switch {
+		case transaction == culprit:
+			r.shared = false
+		case culprit != 0: // another's, whether that one is still waited for or not
+			r.shared = true
+			r.fault = &RequestError{Fault: fault.Fault, Cause: fault.Cause, innocent: true}
+		}
+		reply <- r
 		delete(l.pending, transaction)
 	}
 }
 
-func (l *pipeLink) frames(ctx context.Context, conn stream) *RequestError {
+// frames hands out frames until the stream ends or is out of step. culprit is the transaction of the frame that put it out
+// of step, 0 where that cannot be told.
+func (l *pipeLink) frames(ctx context.Context, conn stream) (fault *RequestError, culprit uint16) {
 	var buffer [4 * maxTCP]byte
 	filled := 0
 	for {
 		n, err := conn.Read(buffer[filled:])
 		filled += n
 		if err != nil && n == 0 {
-			return readFault(ctx, err, filled > 0)
+			if filled >= 2 {
+				culprit = binary.BigEndian.Uint16(buffer[:])
+			}
+			return readFault(ctx, err, filled > 0), culprit
 		}
 		start := 0
 		for {
 			n, err := splitTCP(buffer[start:filled])
 			if err != nil {
-				return &RequestError{Fault: FaultMalformed, Cause: err}
+				return &RequestError{Fault: FaultMalformed, Cause: err}, 0
 			}
 			if n == 0 {
 				break
 			}
+			culprit = binary.BigEndian.Uint16(buffer[start:])
 			if _, err := splitTCP(buffer[start+n : filled]); err != nil { // see tcpLink.frame
-				return &RequestError{Fault: FaultMalformed, Cause: err}
+				return &RequestError{Fault: FaultMalformed, Cause: err}, culprit
 			}
 			if !l.give(buffer[start : start+n]) {
-				return faultOf(FaultMalformed, "a frame was cut short, and other replies follow in its place")
+				return faultOf(FaultMalformed, "a frame was cut short, and other replies follow in its place"), culprit
 			}
 			start += n
 		}
