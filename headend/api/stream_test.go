@@ -252,7 +252,9 @@ func TestAReconnectLosesNone(t *testing.T) {
 			if err := json.Unmarshal([]byte(e.data), &o); err != nil {
 				t.Fatalf("%+v: %v", e, err)
 			}
-			seen[o.Number] = true
+			if seen[o.Number] = true; len(seen) == revisions*each {
+				break
+			}
 		}
 		l.cancel()
 		if at, err := strconv.ParseInt(last, 10, 64); err != nil || at == begin+revisions {
