@@ -98,4 +98,8 @@ var (
 	sqlQueryPlanList string
 	//go:embed sql/record_many.sql
 	sqlRecordMany string
+	//go:embed sql/record_interruption_former.sql
+	sqlRecordInterruptionFormer string
+	//go:embed sql/record_interruption_new.sql
+	sqlRecordInterruptionNew string
 )

@@ -19,6 +19,15 @@
 //   - All or nothing: on an error no row of the call is stored. A *headend.DataFault means the rows are
 //     to blame; any other error means that the database cannot work now.
 //
+// For the detector of interruptions the store keeps, in the same transaction as the readings, what they say about supply
+// (life_sign), and with every piece of evidence the transaction that stored it. A cursor is a snapshot:
+//
+//	Replay(from) ─▶ cursor ─Feed─▶ cursor ─Feed─▶ …      what is visible now and was not in the cursor, each row once
+//	                  └──────────Record(epoch, results, cursor)──────────▶ ledger, all or nothing
+//
+// Only the holder of the lease records: Record locks the one row of detection and writes nothing when its epoch is over.
+// Rows of the ledger are versions; the ledger as of a revision is made of those with revision <= it < until.
+//
 // A new quantity with a column: one line in headend/quantity.go and one migration. A new engine: one
 // more value of Engine and its migrations.
 package timeseries

@@ -113,8 +113,12 @@ func writeRows(ctx context.Context, tx pgx.Tx, revision int64, rows []headend.Le
 	if err := known(ctx, tx, sqlRecordInterruptionUnknown); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, sqlRecordInterruptionWrite, revision)
-	return err
+	for _, sql := range []string{sqlRecordInterruptionFormer, sqlRecordInterruptionWrite, sqlRecordInterruptionNew} {
+		if _, err := tx.Exec(ctx, sql, revision); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lastOfEach are the positions of the rows in the order of the key; of several versions of a row the last.

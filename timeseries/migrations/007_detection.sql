@@ -120,8 +120,7 @@ CREATE TABLE interruption (
 );
 CREATE INDEX ON interruption (coalesce(started, not_before, '-infinity'), usage_point, id);
 CREATE INDEX ON interruption (outage);
-CREATE INDEX ON interruption (usage_point) WHERE ended IS NULL AND NOT withdrawn;
-CREATE INDEX ON interruption USING brin (ended) WITH (pages_per_range = 32);
+CREATE INDEX ON interruption (ended) WHERE NOT withdrawn;
 COMMENT ON TABLE interruption IS 'the ledger as it is now: one usage point without supply; ids below 0 were imported';
 COMMENT ON COLUMN interruption.start_by IS 'headend.Basis; end_by too';
 
@@ -130,7 +129,7 @@ CREATE TABLE interruption_former (
   until bigint NOT NULL,
   PRIMARY KEY (usage_point, id, revision)
 );
-CREATE INDEX ON interruption_former (coalesce(started, not_before, '-infinity'), usage_point, id);
+CREATE INDEX ON interruption_former (until);
 COMMENT ON TABLE interruption_former IS 'versions of rows of the ledger that revision until has taken the place of; never deleted';
 
 CREATE TABLE plan (

@@ -1,4 +1,4 @@
--- Index: interruption (coalesce(started, not_before, '-infinity'), usage_point, id), from where the last page ended; of open rows interruption (usage_point); BRIN on ended.
+-- Index: interruption (coalesce(started, not_before, '-infinity'), usage_point, id), from where the last page ended; of open rows interruption (ended).
 AND ($1 = '' OR i.usage_point = (SELECT number FROM usage_point WHERE id = $1))
 AND ($2::bigint = 0 OR i.outage = $2)
 AND ($3::timestamptz IS NULL OR i.ended > $3 OR i.ended IS NULL)
