@@ -8,8 +8,9 @@
 //
 //	GridSpec ─Generate─▶ Grid ──▶ Simulation ◀── Scenario (faults, channel)
 //	CSV, JSON ──Load────▶  │        │ │ ├──▶ Truth (readings, interruptions, events)
-//	                       ▼        │ │ ├──▶ Face (MQTT: readings, last gasps, status)
-//	                   WriteCSV     │ │ └──▶ Modbus (registers and inputs, when asked)
+//	                       ▼        │ │ ├──▶ Calendar (planned cuts and work, before it begins)
+//	                   WriteCSV     │ │ ├──▶ Face (MQTT: readings, last gasps, status), or a Hearer: the same as values
+//	                                │ │ └──▶ Modbus (registers and inputs, when asked)
 //	                                │ └ Demand.At(time): any instant without its history
 //	                                └ Unit(id): what is true of a Modbus unit now
 //
@@ -26,7 +27,10 @@
 //     net flow that changes its direction is import and which export depends on when it is looked at.
 //   - A relay's contact, fault passage and voltages follow the faults of the scenario to the millisecond; what it
 //     answers does not wait for the rest of the simulation.
-//   - A meter without supply says nothing but its last gasp. Its register stands still.
+//   - A meter without supply says nothing but its last gasp, unless its customer has solar and the scenario lets it live:
+//     then it measures no voltage and says so. Its register stands still.
+//   - What the calendar announces is drawn before the start; what came of it, overruns among it, is in the truth.
+//   - What a Hearer hears in a light simulation is what a Face would publish, reduced to events and voltages.
 //   - What a broker has not acknowledged is kept and sent again, up to a bound; what falls beyond
 //     the bound is counted.
 //
@@ -37,8 +41,8 @@
 // Flood is apart from all that: a load generator for benchmarks and chaos tests, with content that a
 // verifier can recompute from the number of the message.
 //
-// To extend it: a new kind of fault is one constant and one case in fault.go, or in modbus_fault.go and
-// modbus_spoil.go for one of the wire; a new Modbus model is a table in modbus_model.go, written from the maker's
+// To extend it: a new kind of fault is one constant and one case in fault.go, in silence.go for one that leaves the
+// supply as it is, or in modbus_fault.go and modbus_spoil.go for one of the wire; a new Modbus model is a table in modbus_model.go, written from the maker's
 // document; a new protocol is a Face; a new scenario is a file in scenarios/.
 //
 // It imports headend for the vocabulary and nothing else of ours, so that it cannot agree with the
