@@ -56,4 +56,20 @@ var (
 	sqlBooksPeriodInsert string
 	//go:embed sql/books_period.sql
 	sqlBooksPeriod string
+	//go:embed sql/books_import_day_sum_stage.sql
+	sqlImportDaySumStage string
+	//go:embed sql/books_import_day_sum_check.sql
+	sqlImportDaySumCheck string
+	//go:embed sql/books_import_day_sum_write.sql
+	sqlImportDaySumWrite string
+	//go:embed sql/books_import_target_stage.sql
+	sqlImportTargetStage string
+	//go:embed sql/books_import_target_write.sql
+	sqlImportTargetWrite string
+	//go:embed sql/books_import_customer_count_stage.sql
+	sqlImportCustomerCountStage string
+	//go:embed sql/books_import_customer_count_write.sql
+	sqlImportCustomerCountWrite string
+	//go:embed sql/books_import_unit_check.sql
+	sqlImportUnitCheck string
 )
