@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -164,6 +166,7 @@ func (c *scoreCommand) title(s *simulator.Scenario) string {
 // game is one simulation with a loss of messages.
 func (c *scoreCommand) game(s simulator.Scenario, loss float64, seed uint64, debug io.Writer) game {
 	s.Seed = seed
+	s.Timeline = phased(s.Timeline, seed)
 	g := game{makesUp: s.Gasp.MadeUp && c.MadeUp, settings: interruption.Settings{Tolerance: c.Tolerance}, debug: debug}
 	s.Gasp.Delivery = 1 - loss
 	if loss >= 1 {
@@ -182,6 +185,21 @@ func (c *scoreCommand) game(s simulator.Scenario, loss float64, seed uint64, deb
 	}
 	g.scenario = s
 	return g
+}
+
+// phased lets what comes again and again begin anywhere in its first round, so that what is rare happens in some seeds.
+func phased(timeline []simulator.Incident, seed uint64) []simulator.Incident {
+	timeline = slices.Clone(timeline)
+	random := rand.New(rand.NewPCG(seed, 0x7068617365))
+	for i := range timeline {
+		in := &timeline[i]
+		if in.Every == nil {
+			continue
+		}
+		earlier := time.Duration(random.Float64() * float64(in.Every.From))
+		in.After = simulator.Span{From: in.After.From - earlier, To: in.After.To - earlier}
+	}
+	return timeline
 }
 
 // job is a game whose score goes into a line.
