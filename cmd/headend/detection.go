@@ -16,7 +16,7 @@ import (
 )
 
 // newDetection makes what finds interruptions; nothing where detection is not enabled.
-func newDetection(c Config, store *timeseries.Store, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+func newDetection(c Config, store *timeseries.Store, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
 	d := c.Detection
 	if !d.Enabled {
 		return nil, nil
@@ -34,16 +34,18 @@ func newDetection(c Config, store *timeseries.Store, metrics *prometheus.Registr
 			return nil, fmt.Errorf("detection.makes_up %q: %w", pattern, err)
 		}
 	}
+	pinger := newPinger(drivers, metrics)
 	r := runner.New(store, runner.Options{
 		Holder:   fmt.Sprintf("%s, process %d", host, os.Getpid()),
 		Every:    d.Every,
 		Settings: interruption.Settings{Window: d.Window, Hold: d.Hold, Spread: d.Spread, Settle: d.Settle, Fresh: d.Fresh},
 		MakesUp:  func(id headend.DeviceID) bool { return matchesAny(d.MakesUp, string(id)) },
+		Ping:     pinger.ask,
 		Zone:     zone,
 		Registry: metrics,
 		Log:      log,
 	})
-	return []stage{{"detection", r.Run}}, nil
+	return []stage{{"detection", r.Run}, {"pings", pinger.run}}, nil
 }
 
 func matchesAny(patterns []string, id string) bool {

@@ -20,6 +20,7 @@ type drivers struct {
 	named    []namedDriver
 	decoders map[string]protocols.Decoder // of messages, by headend.Source.Protocol
 	polls    map[string]pollDecoder       // of polls
+	brokers  []publisher                  // by which commands go out
 }
 
 type namedDriver struct {
@@ -47,6 +48,7 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 		if err != nil {
 			return nil, err
 		}
+		d.brokers = append(d.brokers, b)
 		d.named = append(d.named, namedDriver{"broker", &guarded{broker: b, access: access}, startedOr(b.Started(), "the embedded broker does not listen yet")})
 	}
 	for _, m := range c.MQTT {
@@ -58,6 +60,7 @@ func newDrivers(c Config, store *timeseries.Store, metrics prometheus.Registerer
 		if err != nil {
 			return nil, err
 		}
+		d.brokers = append(d.brokers, session)
 		d.named = append(d.named, namedDriver{"broker " + m.Name, session, session.Ready})
 	}
 	if c.Modbus.Enabled {

@@ -52,7 +52,7 @@ func serve(p *program, simulated devices) error {
 		return errors.Join(err, database.Close())
 	}
 
-	detection, err := newDetection(config, database.Store, metrics, log)
+	detection, err := newDetection(config, database.Store, drivers, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}

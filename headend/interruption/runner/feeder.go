@@ -65,12 +65,23 @@ func evidenceOf(e *headend.Event, device, gateway interruption.DeviceNo, receive
 			return evidence, false
 		}
 		evidence.Kind, evidence.Duration, evidence.Count = interruption.ClockSync, former.Sub(e.Time), 1
-	case headend.EventAck: // it answered, so it lives
-		evidence.Kind, evidence.Time = interruption.LifeSign, received
+	case headend.EventAck: // it has done what it was asked, so it lives
+		if !isDone(e.Detail) {
+			return evidence, false
+		}
+		evidence.Kind, evidence.Time, evidence.Quality = interruption.LifeSign, received, 0
 	default:
 		return evidence, false
 	}
 	return evidence, true
+}
+
+// isDone tells whether an answer to a command says that it was done: a gateway may also answer that its meter does not.
+func isDone(detail string) bool {
+	var answer struct {
+		Status string `json:"status"`
+	}
+	return json.Unmarshal([]byte(detail), &answer) == nil && answer.Status == "done"
 }
 
 // formerTime is what a clock showed before it was set, from the event's detail: {"former":"2026-11-21T10:30:00Z"}.

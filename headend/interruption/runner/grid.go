@@ -9,12 +9,12 @@ import (
 
 // Grid is the registry joined with the numbers of the network made from it.
 type Grid struct {
-	Network *interruption.Network
-	devices map[int32]interruption.DeviceNo
-	point   map[uint32]interruption.PointNo
-	number  []uint32                            // of a usage point in the registry, by PointNo
-	behind  map[interruption.DeviceNo]gridPoint // the usage point a device measures, in its latest version
-	kinds   map[interruption.DeviceNo]headend.DeviceKind
+	Network  *interruption.Network
+	devices  map[int32]interruption.DeviceNo
+	point    map[uint32]interruption.PointNo
+	number   []uint32                                   // of a usage point in the registry, by PointNo
+	behind   map[interruption.DeviceNo]gridPoint        // the usage point a device measures, in its latest version
+	gateways map[interruption.DeviceNo]headend.DeviceID // of those that have one
 }
 
 // gridPoint is what a reading's voltage is judged by.
@@ -51,7 +51,7 @@ func NewGrid(g *headend.Grid, makesUp func(headend.DeviceID) bool) (*Grid, error
 		return nil, fmt.Errorf("registry: %w", err)
 	}
 	out := &Grid{Network: network, devices: make(map[int32]interruption.DeviceNo, len(g.Devices)), point: make(map[uint32]interruption.PointNo, len(g.Points)),
-		number: make([]uint32, network.Points()), behind: map[interruption.DeviceNo]gridPoint{}, kinds: map[interruption.DeviceNo]headend.DeviceKind{}}
+		number: make([]uint32, network.Points()), behind: map[interruption.DeviceNo]gridPoint{}, gateways: map[interruption.DeviceNo]headend.DeviceID{}}
 	for i := range g.Points {
 		if no, ok := network.Point(g.Points[i].ID); ok {
 			out.number[no], out.point[g.Points[i].Number] = g.Points[i].Number, no
@@ -59,7 +59,10 @@ func NewGrid(g *headend.Grid, makesUp func(headend.DeviceID) bool) (*Grid, error
 	}
 	for i := range g.Devices {
 		if no, ok := network.Device(g.Devices[i].ID); ok {
-			out.devices[g.Devices[i].Number], out.kinds[no] = no, g.Devices[i].Kind
+			out.devices[g.Devices[i].Number] = no
+			if gateway := g.Devices[i].Gateway; gateway != "" {
+				out.gateways[no] = gateway
+			}
 		}
 	}
 	for i := range g.Installations {

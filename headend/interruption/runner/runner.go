@@ -39,6 +39,7 @@ type Options struct {
 	MakesUp  func(headend.DeviceID) bool // gateways that send last gasps for all their meters; nil: none
 	Zone     *time.Location              // in which days are cut; nil is UTC
 	Now      func() time.Time            // nil is time.Now
+	Ping     func([]Ping)                // asks meters whether they live; it must not block; nil: nobody does
 	Registry prometheus.Registerer       // nil: nothing is counted
 	Log      *slog.Logger                // nil is slog.Default()
 }
@@ -229,6 +230,7 @@ func (w *watch) step(ctx context.Context) error {
 	changes := w.detector.Advance(now)
 	w.metrics.derive.Observe(time.Since(began).Seconds())
 	w.cursor = next
+	w.ping(changes.Pings)
 	d := w.detection(&changes, now)
 	if len(d.Outages) == 0 && len(d.Rows) == 0 && len(d.Tallies) == 0 && len(d.Topology) == 0 && changes.Storm == nil && now.Sub(w.recorded) < idle {
 		return nil
@@ -275,7 +277,6 @@ func (w *watch) detection(c *interruption.Changes, now time.Time) headend.Detect
 	maps.DeleteFunc(w.told, func(_ uint64, o headend.Outage) bool {
 		return o.State == headend.OutageClosed && o.End.Before(mark.ReplayFrom)
 	})
-	w.metrics.pings.Add(float64(len(c.Pings)))
 	return d
 }
 
