@@ -133,6 +133,11 @@ func (s *solver) close(l *ledger, component int32) {
 		}
 		return compare(a.point, b.point)
 	})
+	count := 0
+	for _, g := range l.groups {
+		count += len(g.rows)
+	}
+	l.rows = make([]row, 0, count)
 	for i, g := range l.groups {
 		for k := range g.rows {
 			g.rows[k].group = int32(i)

@@ -10,7 +10,8 @@
 //	     spans of each usage point ──▶ onsets at each node ──▶ the explanation ──▶ ledger ──compare──▶ Changes
 //	     (spans.go)                    (onset.go)              (weigh.go)          (ledger.go)         (detector.go)
 //
-// Changes are values: outages and interruptions that are new, revised or withdrawn, each with its reason. On top
+// Changes are values: outages and interruptions that are new, revised or withdrawn, each with its reason, outages with a
+// Summary in one line and a Trail in full. On top
 // of the ledger stands the live view (live.go), which alone may depend on now: the state of an outage, storm
 // mode, which meters to ping, who is energised, de-energised or unknown.
 //
@@ -21,8 +22,11 @@
 // show in it because nothing in it is carried from one Advance to the next: what is kept is the set, and the ledger
 // is derived anew from it. To keep that cheap it is derived only for components (a substation and all below)
 // whose set has changed, and only from the last quiet time on (ledger.go: cut) that new evidence cannot reach across; tests
-// compare it with the ledger derived as a whole. A component with thousands of rows waits seconds between two
-// derivations, late logs wait a minute. Numbers of outages and revisions are not part of the ledger: they tell its history.
+// compare it with the ledger derived as a whole. Late evidence that is over and done with (an entry of a log) has only the
+// time until the next quiet moment derived again; if what is found reaches further, all that follows is. A component with thousands
+// of rows waits seconds between two derivations, late logs wait a minute. Numbers of outages, rows and revisions are not part of the ledger: they
+// tell its history. A row keeps its ID through all changes: a store that appends what is told under usage point, ID
+// and revision holds the ledger (identity_test.go).
 //
 // Evidence counts at its device's time. What came without a usable time counts at the time the head-end
 // first received it (Evidence.Received); fed to the detector again, or a day later, it keeps that stamp.
@@ -72,7 +76,8 @@
 // Evidence from before the window (Settings.Window, three days) or of a device without a usage point is refused
 // with a Verdict that says so, and counted. Nothing is persistent: after a crash make a new Detector, Restore the
 // last Snapshot (cursor, numbers of outages, rates), feed all evidence since Snapshot.ReplayFrom from the store
-// in any order; the ledger is the same. Memory is bounded: evidence of one usage point is limited
+// in any order; the ledger is the same, and what is told is what is new. What has left the window does not come back
+// (Snapshot.Kept). Memory is bounded: evidence of one usage point is limited
 // (Settings.MaxEvents); beyond it the excess is refused, and the usage point is reported.
 //
 // # What falls short
@@ -83,8 +88,9 @@
 //   - Evidence that arrives before the registry knows its device is refused (Unplaced); a change of the network needs a new
 //     Detector and a replay from Snapshot.ReplayFrom.
 //   - The time gasps take (Settings.Spread) is a setting, not measured by segment as p_d, p_u and p_f are.
-//   - A late log has all that came after it in its component weighed again, up to the present: cheap at the rate
-//     outages really have, not in simulations with hundreds a day.
+//   - A gasp by arrival time, a word about a link and a decision have all that came after them in their component weighed again.
+//   - A clock nobody compares shifts the start of its meter's row, and with it the start of the outage, by what it is wrong.
+//   - A phase lost at a transformer where one customer alone is on it looks like that customer's own fault.
 //   - Fault passage shifts a prior; directions and distances of fault locators are not used.
 //
 // # To extend it

@@ -304,6 +304,7 @@ func (s *solver) fill(l *ledger, g *group) {
 		}
 		return
 	}
+	g.rows = make([]row, 0, g.onset.tally.all)
 	s.collect(l, g, g.node, g.onset, hope{m: g.onset.m, lo: g.onset.lo, by: ByNeighbour, bound: open})
 }
 
@@ -524,7 +525,11 @@ func (s *solver) neverHeard(subject *subject, p PointNo, m moment) bool {
 // settle makes the rows of each usage point exclude each other: the log alone counts where it speaks, what overlaps or
 // touches is one, with the outage of the earliest.
 func (s *solver) settle(l *ledger, fresh int) {
-	var all []row
+	count := 0
+	for _, g := range l.groups[fresh:] {
+		count += len(g.rows)
+	}
+	all := make([]row, 0, count)
 	for i := fresh; i < len(l.groups); i++ {
 		g := l.groups[i]
 		for _, r := range g.rows {

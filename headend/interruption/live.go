@@ -279,6 +279,10 @@ func (d *Detector) revise(part *area, c *Changes) {
 		}
 		if k < len(old) && old[k].Point == r.Point && !r.ends().Before(old[k].begins()) {
 			r.ID, r.Revision, r.Reason = old[k].ID, old[k].Revision, old[k].Reason
+			if *r == old[k] {
+				k++
+				continue
+			}
 			if why := changed(&old[k], r); why != "" {
 				r.Revision, r.Reason = r.Revision+1, why
 				c.Interruptions = append(c.Interruptions, *r)

@@ -216,6 +216,9 @@ func (s *solver) direct(v NodeNo) []*onset {
 			case x.startBy == ByArrival:
 				fuzzy = append(fuzzy, m)
 			default:
+				if sure == nil {
+					sure = make([]member, 0, n.nodes[v].to-n.nodes[v].from)
+				}
 				sure = append(sure, m)
 			}
 		}
