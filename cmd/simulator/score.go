@@ -57,10 +57,10 @@ func (c *scoreCommand) Run(ctx context.Context) (err error) {
 	} else {
 		sheets, err = c.offline(ctx, debug)
 	}
-	if err != nil {
+	if err != nil && (ctx.Err() == nil || len(sheets) == 0) {
 		return err
 	}
-	for i := range sheets {
+	for i := range sheets { // when broken off: of what has been played
 		if err := sheets[i].print(os.Stdout, false); err != nil {
 			return err
 		}
@@ -113,7 +113,9 @@ func (c *scoreCommand) offline(ctx context.Context, debug io.Writer) ([]sheet, e
 		sheets[i] = sheet{title: c.title(&scenario), lines: make([]line, len(c.Loss))}
 		for k, loss := range c.Loss {
 			sheets[i].lines[k].head = fmt.Sprintf("%.0f %%", 100*loss)
-			for n := range c.Seeds {
+		}
+		for n := range c.Seeds { // every rate of a seed before the next seed, so that a score that is broken off is of all rates
+			for k, loss := range c.Loss {
 				jobs = append(jobs, job{game: c.game(scenario, loss, c.First+uint64(n), debug), line: &sheets[i].lines[k],
 					name: fmt.Sprintf("%s, loss %v, seed %d", scenario.Name, loss, c.First+uint64(n))})
 			}
@@ -249,8 +251,5 @@ func work(ctx context.Context, jobs []job, workers int) error {
 	}
 	close(next)
 	group.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	return errors.Join(errs...)
 }
