@@ -23,8 +23,8 @@ const (
 
 // Quantities that are counters of power failures.
 const (
-	QuantityFailures      Quantity = "power_failures"       // all, however short (OBIS 0-0:96.7.21)
-	QuantityShortFailures Quantity = "power_failures_short" // only those too short for the log
+	QuantityFailures      Quantity = "power_failure_count"       // all, however short (OBIS 0-0:96.7.21)
+	QuantityShortFailures Quantity = "short_power_failure_count" // only those too short for the log
 )
 
 // Bounds of what counts as voltage at a phase, in volts. 40 V is 0.7 times the 57.7 V of a voltage transformer's

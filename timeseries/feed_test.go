@@ -70,7 +70,7 @@ func TestFeedGivesWhatWasStored(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
 		grid(t, s)
 		_, cursor := replay(t, s, noon.Add(-time.Hour))
-		b := batch("M1", noon.Add(20*time.Second), "v1", 229.8, "v2", 3.0, "power_failures", 7)
+		b := batch("M1", noon.Add(20*time.Second), "v1", 229.8, "v2", 3.0, string(headend.QuantityFailures), 7)
 		b.Gateway = "G1"
 		b.Events = []headend.Event{
 			{Time: noon, Type: headend.EventPowerFailure, Seq: 4, Duration: 2500 * time.Millisecond, Phases: headend.L1 | headend.L3, Quality: headend.QualityHistorical, Detail: `{"a":1}`},

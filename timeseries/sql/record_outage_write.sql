@@ -1,4 +1,5 @@
--- What is staged becomes current; what it looks like from this revision on is kept where that differs.
+-- What is staged becomes current; what it looks like from this revision on is kept where who is out, where and how surely differs;
+-- more evidence for the same alone is no step.
 WITH fresh AS (
   SELECT DISTINCT ON (r.number) r.*, n.number AS node_number, u.number AS usage_point_number
   FROM record_outage r
@@ -9,7 +10,7 @@ WITH fresh AS (
   INSERT INTO outage_change (outage, revision, at, state, node, customers, out, summary)
   SELECT f.number, $1, now(), f.state, f.node_number, f.customers, f.out, f.summary
   FROM fresh f LEFT JOIN outage o ON o.number = f.number
-  WHERE (o.number, o.state, o.node, o.customers, o.out, o.summary) IS DISTINCT FROM (f.number, f.state, f.node_number, f.customers, f.out, f.summary)
+  WHERE (o.number, o.state, o.node, o.customers, o.out) IS DISTINCT FROM (f.number, f.state, f.node_number, f.customers, f.out)
 )
 INSERT INTO outage (number, reference, state, node, usage_point, part, phases, started, ended, odds, cause, planned, own, declared, plan, notice, overrun,
                     customers, out, seen, summary, trail, steps, revision, changed, reason)
