@@ -786,7 +786,7 @@ func (s *scenario) pointFails(d *Detector, p PointNo, w []string) string {
 			case word == "own" && !r.Own, word == "not_own" && r.Own, word == "declared" && !r.Declared, word == "undeclared" && r.Declared:
 				return fmt.Sprintf("own %v declared %v", r.Own, r.Declared)
 			case strings.HasPrefix(word, "not_before="):
-				if at, _ := s.clock(strings.TrimPrefix(word, "not_before=")); !r.NotBefore.Equal(at) {
+				if at, _ := s.clock(strings.TrimPrefix(word, "not_before=")); !r.NotBefore.Truncate(time.Second).Equal(at) {
 					return "not before " + r.NotBefore.Format("15:04:05")
 				}
 			case strings.HasPrefix(word, "cause=") && r.Cause != strings.TrimPrefix(word, "cause="):

@@ -65,7 +65,15 @@ type subject struct {
 	point PointNo // NoPoint for a gateway
 	lives *lives
 	runs  []run
-	shift moment // by which the meter's clock is ahead about now: signs of life are kept uncorrected
+	clock clock // of the meter: signs of life are kept as it showed them
+}
+
+// shown is what the meter's clock showed at a true time.
+func (s *subject) shown(m moment) moment {
+	if len(s.clock) == 0 || m == unknown || m == open {
+		return m
+	}
+	return m + s.clock.ahead(m+s.clock.ahead(m))
 }
 
 // lifeBefore and lifeAfter ask for signs of life, in true time.
@@ -73,7 +81,11 @@ func (s *subject) lifeBefore(m moment) moment {
 	if s.lives == nil {
 		return unknown
 	}
-	return s.lives.before(m.plus(s.shift), s.runs).plus(-s.shift)
+	found := s.lives.before(s.shown(m), s.runs)
+	if found == unknown || len(s.clock) == 0 {
+		return found
+	}
+	return min(s.clock.correct(found), m)
 }
 
 // lifeAfter is the middle of the first minute, wholly after m, with a sign of life.
@@ -81,7 +93,11 @@ func (s *subject) lifeAfter(m moment) moment {
 	if s.lives == nil {
 		return open
 	}
-	return s.lives.after(m.plus(s.shift), s.runs).plus(halfMinute - s.shift)
+	found := s.lives.after(s.shown(m), s.runs)
+	if found == open || len(s.clock) == 0 {
+		return found.plus(halfMinute)
+	}
+	return max(s.clock.correct(found), m) + halfMinute
 }
 
 // alive tells of a sign of life wholly between the moments.
@@ -97,7 +113,7 @@ func (d *Detector) subjectOf(p PointNo, m moment) subject {
 		s.runs = r.dossier.runs
 	}
 	if len(d.clocks) > 0 {
-		s.shift = d.clocks[d.net.meterAt(p, m)].ahead(m)
+		s.clock = d.clocks[d.net.meterAt(p, m)]
 	}
 	return s
 }
@@ -339,7 +355,7 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 			if k := len(out); k > 0 && out[k-1].up && e.m-out[k-1].end < margin+tolerance {
 				continue // said again
 			}
-			lo := s.lifeBefore(e.m)
+			lo := s.lifeBefore(e.m - 1000) // not of the power-up itself
 			if k := len(out); k > 0 && out[k-1].end < open {
 				lo = max(lo, out[k-1].end)
 			}

@@ -281,7 +281,7 @@ func (s *solver) lives(subject *subject, from, end moment) bool {
 // reach is how long ago a meter may have been heard last for its silence to weigh: three of its own intervals, half an
 // hour at least and two where it has no rhythm.
 func (s *solver) reach(subject *subject, m moment) moment {
-	rhythm := subject.lives.rhythm(m.plus(subject.shift), subject.runs)
+	rhythm := subject.lives.rhythm(subject.shown(m), subject.runs)
 	if rhythm == 0 {
 		return 2 * 60 * minute
 	}
