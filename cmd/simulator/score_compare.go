@@ -107,7 +107,7 @@ func compare(t *truth, l *ledger, net *tree, debug io.Writer) *score {
 			s.minutesTold += x.length()
 			if !x.used {
 				s.false++
-				s.note("false %s %v to %v, outage %d; true: %v", point, x.from, x.to, x.outage, really[point])
+				s.note("false %s %v; all told %v; true %v; %s", point, *x, told[point], really[point], l.reason(x.outage))
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func (s *score) seek(point string, x *lapse, told []lapse, by map[string]map[int
 		return
 	}
 	s.missed++
-	s.note("missed %s %v to %v, fault %s; told: %v", point, x.from, x.to, x.fault, told)
+	s.note("missed %s %v; told %v", point, *x, told)
 }
 
 // count counts the outages and those without anything true behind them.
@@ -162,7 +162,7 @@ func (s *score) count(l *ledger, touched map[int64]bool) {
 		s.outages++
 		if !touched[number] {
 			s.ghosts++
-			s.note("ghost: outage %d at %s%s", number, o.node, o.point)
+			s.note("ghost: outage %d at %s", number, l.reason(number))
 		}
 	}
 }

@@ -22,7 +22,7 @@ type toldOutage struct {
 	node, point string // node "": point alone
 	part        bool
 	withdrawn   bool
-	overrun     time.Duration
+	why         string
 	shown       []shown // while it was suspected or confirmed, in order of time
 }
 
@@ -53,4 +53,13 @@ func (l *ledger) lapses(until time.Time) map[string][]lapse {
 		all[point] = unite(all[point])
 	}
 	return all
+}
+
+// reason is where an outage is, and why, in one line.
+func (l *ledger) reason(outage int64) string {
+	o := l.outages[outage]
+	if o == nil {
+		return "no such outage"
+	}
+	return o.node + o.point + ": " + o.why
 }

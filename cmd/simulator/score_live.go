@@ -147,10 +147,10 @@ func (h *server) ledger(ctx context.Context, from, to time.Time) (*ledger, error
 		Node       string
 		UsagePoint string `json:"usage_point"`
 		Part       bool
-		Overrun    float64 `json:"overrun_s"`
+		Summary    string
 	}
 	err = list(ctx, h, "/api/v1/outages", query, func(o *outage) error {
-		told := &toldOutage{node: o.Node, point: o.UsagePoint, part: o.Part, withdrawn: o.State == "withdrawn", overrun: time.Duration(o.Overrun * float64(time.Second))}
+		told := &toldOutage{node: o.Node, point: o.UsagePoint, part: o.Part, withdrawn: o.State == "withdrawn", why: o.Summary}
 		l.outages[o.Number] = told
 		return h.changes(ctx, o.Number, told)
 	})

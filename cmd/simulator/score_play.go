@@ -212,7 +212,7 @@ func (l *listener) derive(now time.Time) {
 			told = &toldOutage{}
 			l.ledger.outages[int64(o.ID)] = told
 		}
-		told.node, told.point, told.part, told.withdrawn, told.overrun = l.network.NodeID(o.Node), l.network.PointID(o.Point), o.Part, false, o.Overrun
+		told.node, told.point, told.part, told.withdrawn, told.why = l.network.NodeID(o.Node), l.network.PointID(o.Point), o.Part, false, o.Summary
 		if o.State <= interruption.Confirmed {
 			if k := len(told.shown); k == 0 || told.shown[k-1].node != told.node {
 				told.shown = append(told.shown, shown{now, told.node})

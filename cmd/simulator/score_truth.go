@@ -114,6 +114,15 @@ type lapse struct {
 	used     bool // it is the counterpart of one on the other side
 }
 
+// String is for what is told of misses.
+func (l lapse) String() string {
+	text := l.from.UTC().Format("02 15:04:05") + " to " + l.to.UTC().Format("15:04:05")
+	if l.fault != "" {
+		return text + " " + l.fault
+	}
+	return fmt.Sprintf("%s #%d", text, l.outage)
+}
+
 func (l *lapse) length() time.Duration { return l.to.Sub(l.from) }
 func (l *lapse) sustained() bool       { return l.length() > sustained }
 func (l *lapse) overlaps(o *lapse) bool {
