@@ -184,4 +184,5 @@ type ReportRequest struct {
 	Revision  int64     // of the ledger; 0: as it is now
 	AsOf      time.Time // open interruptions last until then; zero: now
 	Customers bool      // with the indices that compare customers: CN, CEMI, CELID and their kin
+	Outages   bool      // with how many outages they were: this reads the ledger of the period
 }

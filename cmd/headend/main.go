@@ -23,13 +23,15 @@ type commandLine struct {
 	Set      []string `placeholder:"KEY=VALUE" sep:"none" help:"Set one key of the configuration; may be repeated."`
 	LogLevel string   `placeholder:"LEVEL" help:"Short for --set log.level=LEVEL."`
 
-	Serve   serveCommand   `cmd:"" help:"Take in readings, store them, answer over HTTP, until SIGINT or SIGTERM."`
-	Demo    demoCommand    `cmd:"" help:"Serve, and simulate a district of 2,000 meters that talks to it."`
-	Import  importCommand  `cmd:"" help:"Bring the registry, planned outages and earlier interruptions in from CSV files."`
-	Outages outagesCommand `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
-	Modbus  modbusCommand  `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
-	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
-	Show    configCommand  `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
+	Serve   serveCommand       `cmd:"" help:"Take in readings, store them, answer over HTTP, until SIGINT or SIGTERM."`
+	Demo    demoCommand        `cmd:"" help:"Serve, and simulate a district of 2,000 meters that talks to it."`
+	Import  importCommand      `cmd:"" help:"Bring the registry, planned outages and earlier interruptions in from CSV files."`
+	Outages outagesCommand     `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
+	Modbus  modbusCommand      `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
+	Report  reportCommand      `cmd:"" help:"Reports from the ledger of interruptions: reliability, service, closed months."`
+	Close   closePeriodCommand `cmd:"" name:"close-period" help:"Close a month: keep its figures as they are now, or as another revision with its difference."`
+	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
+	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
 }
 
 // Exit statuses.

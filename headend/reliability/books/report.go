@@ -42,6 +42,7 @@ type Row struct {
 	YearToDate *Brief                 `json:"year_to_date"`
 	LastYear   *Brief                 `json:"same_period_last_year"` // null: nothing is known of it
 	Targets    []TargetStanding       `json:"targets,omitempty"`
+	Outages    []OutageCount          `json:"outages,omitempty"` // by line, the last of all; where they were asked for
 }
 
 // Brief is what stands beside a figure.
@@ -92,6 +93,7 @@ type reporting struct {
 	known         bool            // the ledger is not empty
 	targets       []headend.Target
 	major         map[string]*majorDays // by utility
+	outages       map[reliability.Unit]map[outageKey]bool
 }
 
 type majorDays struct {
@@ -139,6 +141,14 @@ func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.R
 	}
 	if err := r.read(ctx, units); err != nil {
 		return nil, err
+	}
+	if q.Outages && q.By == "month" {
+		return nil, refuse("outages are counted over the whole period; ask for one month, or for no counts")
+	}
+	if q.Outages {
+		if err := r.countOutages(ctx); err != nil {
+			return nil, err
+		}
 	}
 	out := &Report{Policy: r.policy.Name, Digest: r.policy.Digest, Title: r.policy.Title, Revision: r.edition.Revision, AsOf: r.edition.AsOf, Zone: o.calendar.Zone().String(),
 		By: cmp.Or(q.By, reliability.ByOrganisation), Period: r.period, Unlisted: map[string]int64{}, Stored: r.now.stored, Rows: []Row{}}
@@ -386,6 +396,9 @@ func (r *reporting) rows(ctx context.Context, u placed, byMonth bool) ([]Row, er
 		if err := r.beside(ctx, &row, u, p, units, served); err != nil {
 			return nil, fmt.Errorf("%s: %w", u.id, err)
 		}
+		if r.outages != nil {
+			row.Outages = r.outagesOf(units)
+		}
 		out = append(out, row)
 	}
 	return out, nil
@@ -534,12 +547,13 @@ func (r *reporting) stand(ctx context.Context, row *Row, u placed, toDate reliab
 		if !ok {
 			return fmt.Errorf("target %s of %d is %q, no number", t.Index, t.Year, t.Value)
 		}
-		row.Targets = append(row.Targets, TargetStanding{t.Index, reliability.Stand(row.YearToDate.index(t.Index), reliability.Exactly(value), so.index(t.Index), whole.index(t.Index))})
+		row.Targets = append(row.Targets, TargetStanding{t.Index, reliability.Stand(row.YearToDate.Index(t.Index), reliability.Exactly(value), so.Index(t.Index), whole.Index(t.Index))})
 	}
 	return nil
 }
 
-func (b *Brief) index(name string) reliability.Ratio {
+// Index is one of saidi, saifi, maifi; None where nothing is known.
+func (b *Brief) Index(name string) reliability.Ratio {
 	switch {
 	case b == nil:
 	case name == "saidi":
@@ -548,6 +562,16 @@ func (b *Brief) index(name string) reliability.Ratio {
 		return b.SAIFI
 	case name == "maifi":
 		return b.MAIFI
+	}
+	return reliability.None
+}
+
+// Target is the target of the year for one of saidi, saifi, maifi; None where there is none.
+func (r *Row) Target(index string) reliability.Ratio {
+	for _, t := range r.Targets {
+		if t.Index == index {
+			return t.Target
+		}
 	}
 	return reliability.None
 }
