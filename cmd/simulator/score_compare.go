@@ -111,7 +111,7 @@ func compare(t *truth, l *ledger, net *tree, debug io.Writer) *score {
 			}
 		}
 	}
-	s.count(l, touched)
+	s.count(l, touched, really)
 	s.name(t, l, net, really, by)
 	return s
 }
@@ -151,7 +151,7 @@ func (s *score) seek(point string, x *lapse, told []lapse, by map[string]map[int
 }
 
 // count counts the outages and those without anything true behind them.
-func (s *score) count(l *ledger, touched map[int64]bool) {
+func (s *score) count(l *ledger, touched map[int64]bool, really map[string][]lapse) {
 	for number, o := range l.outages {
 		if o.withdrawn {
 			if len(o.shown) > 0 {
@@ -162,7 +162,11 @@ func (s *score) count(l *ledger, touched map[int64]bool) {
 		s.outages++
 		if !touched[number] {
 			s.ghosts++
-			s.note("ghost: outage %d at %s", number, l.reason(number))
+			for i := range l.rows {
+				if r := &l.rows[i]; r.outage == number {
+					s.note("ghost %s %v to %v, not before %v; true %v; %s", r.point, r.start, r.end, r.notBefore, really[r.point], l.reason(number))
+				}
+			}
 		}
 	}
 }
