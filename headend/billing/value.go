@@ -1,0 +1,120 @@
+package billing
+
+import (
+	"fmt"
+	"time"
+
+	"lastgasp/headend"
+)
+
+// State says whether the energy of an interval is known, and how.
+type State uint8
+
+// States of a Value.
+const (
+	Measured  State = iota + 1 // the difference of two registers that were read
+	Estimated                  // made by Method
+	Missing                    // not known: Absent says why
+)
+
+var stateNames = [...]string{"", "measured", "estimated", "missing"}
+
+// String is the word that is stored and exported.
+func (s State) String() string { return stateNames[s] }
+
+// MarshalText writes the word.
+func (s State) MarshalText() ([]byte, error) { return []byte(stateNames[s]), nil }
+
+// UnmarshalText reads the word.
+func (s *State) UnmarshalText(text []byte) error {
+	for i, name := range stateNames {
+		if name == string(text) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no state of a value: measured, estimated, missing", text)
+}
+
+// Value is the energy of one interval of a usage point, after the multiplier.
+type Value struct {
+	Period   Period
+	Meter    headend.DeviceID // at the end of the interval; "" where none was installed
+	State    State
+	Wh       int64  // 0 where Missing, and means nothing there
+	Method   Method // where Estimated
+	Absent   Reason // where Missing, and why the measured value was missing where Estimated
+	Quality  headend.Quality
+	Verdicts Verdict
+}
+
+// Series is the energy of the intervals a schedule has in a period. An interval is measured where registers at both its
+// ends were read, within the schedule's tolerance; intervals that meet use the same register.
+func (m *Metering) Series(s Schedule, p Period) ([]Value, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	exact := *m
+	exact.policy = CutOff{Nearest: s.Tolerance, Prefer: Nearest, Exchange: m.policy.Exchange, DoubtfulTime: m.policy.DoubtfulTime}
+	var values []Value
+	for interval := range s.Intervals(p) {
+		c, err := exact.Consumption(interval)
+		if err != nil {
+			return nil, err
+		}
+		v := Value{Period: interval, State: Measured, Wh: c.Wh, Quality: c.Quality, Absent: c.Absent,
+			Meter: c.Parts[len(c.Parts)-1].Meter}
+		if c.Absent != "" {
+			v.State, v.Wh = Missing, 0
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// Demand is the greatest mean power of an interval in a period.
+type Demand struct {
+	W         int64  // rounded down; only where Intervals > 0
+	At        Period // the interval; the first of several
+	Intervals int    // that have a value
+	Estimated int    // of them
+	Missing   int    // that have none: if any, W is only a lower bound
+	Absent    Reason
+}
+
+// MaximumDemand finds the maximum among values of equal or different lengths.
+func MaximumDemand(values []Value) Demand {
+	var d Demand
+	for _, v := range values {
+		if v.State == Missing {
+			d.Missing++
+			continue
+		}
+		d.Intervals++
+		if v.State == Estimated {
+			d.Estimated++
+		}
+		w := meanPower(v.Wh, v.Period.Length())
+		if d.Intervals == 1 || w > d.W {
+			d.W, d.At = w, v.Period
+		}
+	}
+	if d.Intervals == 0 {
+		d.Absent = NotMeasured
+	}
+	return d
+}
+
+// meanPower is Wh over a time as W, rounded down.
+func meanPower(wh int64, over time.Duration) int64 {
+	if wh <= 0 || over <= 0 {
+		return 0
+	}
+	if wh > 1<<62/int64(time.Hour/time.Second) {
+		return wh / int64(over/time.Second) * 3600
+	}
+	return wh * 3600 / int64(over/time.Second)
+}
