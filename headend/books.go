@@ -186,3 +186,9 @@ type ReportRequest struct {
 	Customers bool      // with the indices that compare customers: CN, CEMI, CELID and their kin
 	Outages   bool      // with how many outages they were: this reads the ledger of the period
 }
+
+// BadRequest says what is wrong with a question: it is asked for something that cannot be.
+type BadRequest struct{ Reason string }
+
+// Error is the reason.
+func (b *BadRequest) Error() string { return b.Reason }

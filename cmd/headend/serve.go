@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"lastgasp/headend/ingest"
+	"lastgasp/headend/reliability/books"
 	"lastgasp/timeseries"
 )
 
@@ -47,7 +48,11 @@ func serve(p *program, simulated devices) error {
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
-	web, err := newWeb(config, database.Store, ingest, drivers, metrics, log)
+	office, err := books.New(database.Store, books.Options{Log: log})
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+	web, err := newWeb(config, database.Store, office, ingest, drivers, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
@@ -69,6 +74,7 @@ func serve(p *program, simulated devices) error {
 		append(drivers.stages(ingest), web...),
 		[]stage{{"ingest", ingest.Run}},
 		detection,
+		[]stage{{"books", office.Run}},
 		[]stage{{"store", database.Store.Run}},
 		database.stages(log),
 	)

@@ -10,11 +10,12 @@ import (
 
 	"lastgasp/headend/api"
 	"lastgasp/headend/ingest"
+	"lastgasp/headend/reliability/books"
 	"lastgasp/timeseries"
 )
 
 // newWeb makes what answers over HTTP; nothing where http.listen is empty.
-func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
 	if c.HTTP.Listen == "" {
 		return nil, nil
 	}
@@ -28,6 +29,7 @@ func newWeb(c Config, store *timeseries.Store, ingest *ingest.Ingest, drivers *d
 		Key:             c.HTTP.TLS.Key,
 		Hosts:           c.HTTP.Hosts,
 		Store:           store,
+		Books:           bookAnswers{office},
 		Outages:         store,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},

@@ -25,6 +25,7 @@ type Options struct {
 
 	Store    Store
 	Outages  Outages              // nil: it knows of no outages, interruptions and plans
+	Books    Books                // nil: it knows of no reliability reports
 	Checks   []Check              // what has to be in order for /readyz
 	Replayer Replayer             // nil: quarantined messages cannot be replayed
 	Metrics  *prometheus.Registry // shown at /metrics; nil for none
@@ -115,6 +116,9 @@ func (a *API) operations(h huma.API) {
 	a.registerEnergy(h)
 	a.registerEvents(h)
 	a.registerQuarantine(h)
+	if a.options.Books != nil {
+		a.registerReliability(h)
+	}
 	if a.options.Outages != nil {
 		a.registerOutages(h)
 		a.registerDecisions(h)

@@ -23,7 +23,7 @@ func TestALateLogMakesASecondRevisionOfAClosedMonth(t *testing.T) {
 	c := &clock{at: local("2026-10-31 12:00")}
 	o := office(t, s, c, nil)
 	closing := books.Closing{Organisation: "EVN", Month: date("2026-10-01"), Policy: "vn", By: "Lan"}
-	var bad *books.BadRequest
+	var bad *headend.BadRequest
 	if _, err := o.Close(t.Context(), closing); !errors.As(err, &bad) {
 		t.Fatal("a month that is not over was closed", err)
 	}

@@ -63,13 +63,9 @@ type TargetStanding struct {
 	reliability.Standing
 }
 
-// BadRequest says what is wrong with a request.
-type BadRequest struct{ Reason string }
-
-// Error is the reason.
-func (b *BadRequest) Error() string { return b.Reason }
-
-func refuse(format string, args ...any) error { return &BadRequest{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error {
+	return &headend.BadRequest{Reason: fmt.Sprintf(format, args...)}
+}
 
 // longest bounds the period of a report.
 const longest = 3700
@@ -101,7 +97,7 @@ type majorDays struct {
 	threshold *reliability.MajorThreshold
 }
 
-// Report answers. It returns *BadRequest, *headend.Unknown, and the errors of the accounting.
+// Report answers. It returns *headend.BadRequest, *headend.Unknown, and the errors of the accounting.
 func (o *Office) Report(ctx context.Context, q headend.ReportRequest) (out *Report, err error) {
 	err = o.store.ReadBooks(ctx, func(s headend.BookSnapshot) error {
 		out, err = o.report(ctx, s, q)

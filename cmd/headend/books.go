@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"lastgasp/headend"
+	"lastgasp/headend/reliability/books"
+)
+
+// bookAnswers lets the API ask the books.
+type bookAnswers struct{ office *books.Office }
+
+// Reliability implements api.Books, as the methods below do.
+func (b bookAnswers) Reliability(ctx context.Context, q headend.ReportRequest) (any, error) {
+	return b.office.Report(ctx, q)
+}
+
+func (b bookAnswers) ServiceIndicators(ctx context.Context, q headend.ReportRequest) (any, error) {
+	return b.office.Service(ctx, q)
+}
+
+func (b bookAnswers) ClosedPeriods(ctx context.Context, organisation string, month time.Time, policy string, number int) ([]headend.ClosedPeriod, error) {
+	return b.office.Closed(ctx, organisation, month, policy, number)
+}
+
+func (b bookAnswers) ClosePeriod(ctx context.Context, p headend.ClosedPeriod) (headend.ClosedPeriod, error) {
+	closed, err := b.office.Close(ctx, books.Closing{Organisation: p.Organisation, Month: p.Month, Policy: p.Policy, By: p.By, Reason: p.Reason})
+	var unchanged *books.ErrUnchanged
+	if errors.As(err, &unchanged) {
+		return closed, &headend.BadRequest{Reason: unchanged.Error()}
+	}
+	return closed, err
+}
