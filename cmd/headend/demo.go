@@ -30,6 +30,7 @@ func (c *demoCommand) Run(p *program) error {
 	if p.flags.LogLevel == "" {
 		p.flags.LogLevel = "warn" // the lines of the demonstration are enough
 	}
+	p.flags.Set = append([]string{"detection.settle=2m"}, p.flags.Set...) // nobody waits a quarter of an hour here; what was set by hand holds
 	err := serve(p, c.simulation)
 	if err == nil {
 		_, err = fmt.Fprintln(p.stdout, "stopped")

@@ -152,8 +152,12 @@ func stormStory(start time.Time) [][]any {
 }
 
 func connect(t *testing.T, p *process) paho.Client {
+	return connectAs(t, p, stormGateway, stormPassword)
+}
+
+func connectAs(t *testing.T, p *process, device, password string) paho.Client {
 	t.Helper()
-	client := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + p.mqtt).SetClientID(stormGateway).SetUsername(stormGateway).SetPassword(stormPassword))
+	client := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + p.mqtt).SetClientID(device).SetUsername(device).SetPassword(password))
 	if token := client.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
 		t.Fatal("connect: ", token.Error())
 	}

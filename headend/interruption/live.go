@@ -99,9 +99,9 @@ func (d *Detector) Status(p PointNo) Status {
 	case last == unknown && ended == unknown:
 		return Status{Supply: Unknown, Why: "never heard"}
 	case last == unknown || d.now-max(last, ended) > s.reach(&subject, d.now):
-		return Status{Supply: Unknown, Since: max(last, ended).time(), Why: "not heard since " + max(last, ended).clock()}
+		return Status{Supply: Unknown, Since: max(last, ended).time(), Why: "not heard since " + max(last, ended).clock(d.settings.Zone)}
 	}
-	return Status{Supply: Energised, Since: ended.time(), Why: "last heard " + last.clock()}
+	return Status{Supply: Energised, Since: ended.time(), Why: "last heard " + last.clock(d.settings.Zone)}
 }
 
 // stateOf is where an outage is in its life.
@@ -283,7 +283,7 @@ func (d *Detector) revise(part *area, c *Changes) {
 				k++
 				continue
 			}
-			if why := changed(&old[k], r); why != "" {
+			if why := d.changed(&old[k], r); why != "" {
 				r.Revision, r.Reason = r.Revision+1, why
 				c.Interruptions = append(c.Interruptions, *r)
 			}
@@ -328,7 +328,7 @@ func (i *Interruption) ends() time.Time {
 }
 
 // changed says in words what a revision changes; "" for nothing.
-func changed(a, b *Interruption) string {
+func (d *Detector) changed(a, b *Interruption) string {
 	var why string
 	say := func(format string, args ...any) {
 		if why != "" {
@@ -338,7 +338,7 @@ func changed(a, b *Interruption) string {
 	}
 	edge := func(name string, before, after time.Time, by Basis) {
 		if !before.Equal(after) {
-			say("%s %s instead of %s, by %s", name, at(after).clock(), at(before).clock(), by)
+			say("%s %s instead of %s, by %s", name, at(after).clock(d.settings.Zone), at(before).clock(d.settings.Zone), by)
 		}
 	}
 	edge("start", a.Start, b.Start, b.StartBy)
@@ -511,7 +511,7 @@ func (d *Detector) pingAt(x doubt, out []Ping) []Ping {
 			continue
 		}
 		d.live.pinged[p] = d.now
-		out = append(out, Ping{p, n.meterAt(p, d.now), o.node, fmt.Sprintf("%d of %d at %s spoke for an outage since %s", len(o.members), o.tally.all, n.nodes[o.node].name, o.begin().clock())})
+		out = append(out, Ping{p, n.meterAt(p, d.now), o.node, fmt.Sprintf("%d of %d at %s spoke for an outage since %s", len(o.members), o.tally.all, n.nodes[o.node].name, o.begin().clock(d.settings.Zone))})
 		asked++
 	}
 	return out

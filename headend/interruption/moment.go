@@ -42,12 +42,13 @@ func (m moment) plus(d moment) moment {
 
 func (m moment) duration() time.Duration { return time.Duration(m) * time.Millisecond }
 
-func (m moment) clock() string {
+// clock is the moment as people of a zone read it.
+func (m moment) clock(zone *time.Location) string {
 	if m == unknown {
 		return "unknown"
 	}
 	if m == open {
 		return "now"
 	}
-	return m.time().Format("2006-01-02 15:04:05")
+	return m.time().In(zone).Format("2006-01-02 15:04:05")
 }

@@ -23,7 +23,7 @@ func (d *Detector) deniedBy(x *Interruption) string {
 	}
 	margin := span(d.settings.Margin)
 	if from != unknown && subject.alive(from+margin, to-margin) {
-		return "the meter gave a sign of life at " + subject.lifeAfter(from+margin).clock() + ", in the middle of it"
+		return "the meter gave a sign of life at " + subject.lifeAfter(from+margin).clock(d.settings.Zone) + ", in the middle of it"
 	}
 	return "the evidence does not support it any more"
 }

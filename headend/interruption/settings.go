@@ -32,6 +32,8 @@ type Settings struct {
 	StormPoints int // or usage points that lose supply within ten minutes; 5,000
 	Pings       int // at most, of one Advance; 50. In a storm 10 times as many nodes are in doubt, not pings
 	PingEvery   time.Duration
+
+	Zone *time.Location // in which words tell times; UTC
 }
 
 func (s Settings) complete() Settings {
@@ -49,6 +51,9 @@ func (s Settings) complete() Settings {
 	set(&s.Window, 72*time.Hour)
 	set(&s.Fresh, 5*time.Minute)
 	set(&s.PingEvery, 5*time.Minute)
+	if s.Zone == nil {
+		s.Zone = time.UTC
+	}
 	number := func(f *float64, value float64) {
 		if *f == 0 {
 			*f = value

@@ -62,7 +62,7 @@ func (d *Detector) spokeFor(g *group, o *Outage) string {
 	case n.gasps > 0 && who == "" && n.gasps > 1:
 		return say(n.gasps, fmt.Sprintf("sent a last gasp within %s", inWords(max(n.last-n.first, 1000))))
 	case n.gasps > 0:
-		return say(n.gasps, "sent a last gasp, out since "+n.first.clock())
+		return say(n.gasps, "sent a last gasp, out since "+n.first.clock(d.settings.Zone))
 	case n.phases > 0:
 		return say(n.phases, "lost phase "+o.Phases.String())
 	case n.logs > 0 && who != "":
@@ -82,9 +82,9 @@ func (d *Detector) spokeFor(g *group, o *Outage) string {
 func (d *Detector) since(g *group, o *Outage) string {
 	switch {
 	case o.Out == 0 && o.Points == 1:
-		return "supply back at " + g.end.clock()
+		return "supply back at " + g.end.clock(d.settings.Zone)
 	case o.Out == 0:
-		return fmt.Sprintf("all %d usage points have supply again since %s", o.Points, g.end.clock())
+		return fmt.Sprintf("all %d usage points have supply again since %s", o.Points, g.end.clock(d.settings.Zone))
 	case o.Out < o.Points:
 		return fmt.Sprintf("%d of %d usage points have supply again", o.Points-o.Out, o.Points)
 	case o.Points == 1:

@@ -2,6 +2,7 @@ package interruption
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -126,7 +127,7 @@ func (d *Detector) trail(g *group, o *Outage) []string {
 	if g.node == NoNode {
 		say("Only usage point %s itself shows it.", d.net.PointID(g.point))
 	} else {
-		say("The lowest node that explains the evidence is %s, odds e^%.1f.", d.place(g), g.odds)
+		say("The lowest node that explains the evidence is %s, %s.", d.place(g), sure(g.odds))
 	}
 	if gasps > 0 {
 		rates := ""
@@ -134,7 +135,7 @@ func (d *Detector) trail(g *group, o *Outage) []string {
 			w := d.weights[d.net.nodes[g.node].segment]
 			rates = fmt.Sprintf(" (%.0f %% are expected to get through here)", 100*w.delivery)
 		}
-		say("%d of %d meters below sent a last gasp, %s to %s%s; %d repeats, %d without a usable time.", gasps, max(g.onset.tally.all, len(g.onset.members)), first.clock(), last.clock(), rates, repeats, arrivals)
+		say("%d of %d meters below sent a last gasp, %s to %s%s; %d repeats, %d without a usable time.", gasps, max(g.onset.tally.all, len(g.onset.members)), first.clock(d.settings.Zone), last.clock(d.settings.Zone), rates, repeats, arrivals)
 	}
 	if logs > 0 {
 		say("The logs of %d meters have it.", logs)
@@ -215,4 +216,12 @@ func sentence(s string) string {
 		return string(s[0]-32) + s[1:]
 	}
 	return s
+}
+
+// sure is how probable an outage is, in words.
+func sure(odds float64) string {
+	if p := 100 / (1 + math.Exp(-odds)); p < 99.99 {
+		return fmt.Sprintf("%.3g %% sure", p)
+	}
+	return "more than 99.99 % sure"
 }

@@ -35,7 +35,7 @@ func (s *solver) witnesses(v NodeNo) []witness {
 				continue
 			}
 			// Its supply is one witness among many, and a plug that was pulled is no fault: never enough alone (case 15).
-			out = append(out, witness{x, min(w.gasp, 10), fmt.Sprintf("gateway %s lost its own supply at %s", s.d.net.DeviceID(g), x.start.clock())})
+			out = append(out, witness{x, min(w.gasp, 10), fmt.Sprintf("gateway %s lost its own supply at %s", s.d.net.DeviceID(g), x.start.clock(s.d.settings.Zone))})
 		}
 	}
 	slices.SortFunc(out, func(a, b witness) int { return compare(a.edge(), b.edge()) })
@@ -54,7 +54,7 @@ func (s *solver) positions(dos *dossier, out []witness) []witness {
 			if breaker == nil {
 				lo := m - 2*tolerance
 				breaker = &witness{stretch{start: m, lo: lo, hi: m, end: open, bound: open, startBy: ByBreaker, endBy: ByNothing}, weightOfBreaker,
-					fmt.Sprintf("breaker of %s open since %s", s.d.net.DeviceID(e.device), m.clock())}
+					fmt.Sprintf("breaker of %s open since %s", s.d.net.DeviceID(e.device), m.clock(s.d.settings.Zone))}
 			}
 		case BreakerClosed, BreakerUnknown:
 			if breaker != nil {
@@ -69,7 +69,7 @@ func (s *solver) positions(dos *dossier, out []witness) []witness {
 		case SupplyAbsent:
 			if voltage == nil {
 				voltage = &witness{stretch{start: m, lo: previous, hi: m, end: open, bound: open, startBy: ByBreaker, endBy: ByNothing, absent: true},
-					weightOfBreaker, fmt.Sprintf("no voltage at %s since %s", s.d.net.DeviceID(e.device), m.clock())}
+					weightOfBreaker, fmt.Sprintf("no voltage at %s since %s", s.d.net.DeviceID(e.device), m.clock(s.d.settings.Zone))}
 			}
 		case SupplyPresent:
 			previous = m

@@ -62,6 +62,7 @@ func New(store Store, options Options) *Runner {
 	if options.Zone == nil {
 		options.Zone = time.UTC
 	}
+	options.Settings.Zone = options.Zone
 	if options.Now == nil {
 		options.Now = time.Now
 	}
