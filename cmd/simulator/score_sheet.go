@@ -39,6 +39,7 @@ func (s *sheet) write(w io.Writer, table func([][]string) string, markdown bool)
 	if _, err := fmt.Fprintf(w, "%s\n\n", title); err != nil {
 		return err
 	}
+	s.lines = slices.DeleteFunc(s.lines, func(l line) bool { return l.runs == 0 }) // broken off before
 	tables := [][][]string{s.silent()}
 	if slices.ContainsFunc(s.lines, func(l line) bool { return l.truth > 0 }) {
 		tables = [][][]string{s.ledger(), s.naming(), s.rest()}
