@@ -181,6 +181,7 @@ type ReportRequest struct {
 	By        string // what a row is: organisation, corporation, company, district, substation, feeder, transformer, month; "": organisation
 	Policy    string
 	From, To  time.Time
+	Monthly   bool      // a row for each unit and month, not for each unit
 	Revision  int64     // of the ledger; 0: as it is now
 	AsOf      time.Time // open interruptions last until then; zero: now
 	Customers bool      // with the indices that compare customers: CN, CEMI, CELID and their kin

@@ -137,7 +137,7 @@ func (b *bookSnapshot) Cells(ctx context.Context, pick headend.BookPick) (found 
 		return found, nil
 	}
 	k := keysOf(pick.Cells)
-	more, err := list(ctx, b.tx, scanBookCell, sqlBooksCellByKey, headend.WholeMonth, pick.Policy, pick.By, k.paths, k.months, k.days)
+	more, err := list(ctx, b.tx, scanBookCell, sqlBooksCellByKey, pick.Policy, pick.By, k.paths, k.months, k.days)
 	if err != nil {
 		return nil, fmt.Errorf("cells: %w", err)
 	}
@@ -171,7 +171,13 @@ func (b *bookSnapshot) Days(ctx context.Context, key headend.BookKey, id string,
 	return list(ctx, b.tx, func(row pgx.CollectableRow) (d headend.BookDay, err error) {
 		err = row.Scan(&d.Day, &d.CI, &d.CMS)
 		return d, err
-	}, sqlBooksDay, key.Policy, key.By, id, categories, from, to)
+	}, sqlBooksDay, key.Policy, key.By, id, categories, from, to, monthOfDay(from), monthOfDay(to-1))
+}
+
+// monthOfDay is the month of a day, both as cells have them.
+func monthOfDay(day int32) int32 {
+	t := time.Unix(int64(day)*86400, 0).UTC()
+	return int32(t.Year()*12 + int(t.Month()) - 1)
 }
 
 func (b *bookSnapshot) Notes(ctx context.Context, key headend.BookKey) ([]headend.BookNote, error) {
@@ -246,7 +252,7 @@ func (b *bookSnapshot) Put(ctx context.Context, key headend.BookKey, cells []hea
 		if len(gone) == 0 {
 			continue
 		}
-		if _, err := b.tx.Exec(ctx, sqlBooksCellGone, book, headend.WholeMonth, k.paths, k.months, k.days, k.categories); err != nil {
+		if _, err := b.tx.Exec(ctx, sqlBooksCellGone, book, k.paths, k.months, k.days, k.categories); err != nil {
 			return fmt.Errorf("%d cells that are empty now: %w", len(gone), err)
 		}
 	}
@@ -266,7 +272,7 @@ func (b *bookSnapshot) put(ctx context.Context, book int16, cells []headend.Book
 	for i, c := range cells {
 		ci[i], cms[i], figures[i], customers[i] = c.CI, c.CMS, string(c.Figures), c.Customers
 	}
-	_, err := b.tx.Exec(ctx, sqlBooksCellWrite, book, headend.WholeMonth, k.paths, k.months, k.days, k.categories, ci, cms, figures, customers)
+	_, err := b.tx.Exec(ctx, sqlBooksCellWrite, book, k.paths, k.months, k.days, k.categories, ci, cms, figures, customers)
 	return err
 }
 

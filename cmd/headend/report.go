@@ -40,6 +40,7 @@ type reportPrint struct {
 type reportReliability struct {
 	reportOver
 	Layout   string `default:"" enum:",evn,ieee" help:"evn: fault, planned, transmission and total, with plan, cumulative and last year; ieee: with and without major event days, CEMI, CELID (default: ieee for policies with major event days)."`
+	Monthly  bool   `help:"A row for each unit and month."`
 	Revision int64  `help:"Of the ledger (default: as it is now)."`
 	Counts   bool   `default:"true" negatable:"" help:"With the numbers of outages in the EVN layout: this reads the ledger of the period."`
 }
@@ -66,7 +67,8 @@ func (c *reportReliability) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		q.Revision, q.Customers, q.Outages = c.Revision, layout == "ieee", layout == "evn" && c.Counts && c.By != "month"
+		q.Monthly, q.Revision, q.Customers = c.Monthly, c.Revision, layout == "ieee"
+		q.Outages = layout == "evn" && c.Counts && c.By != "month" && !c.Monthly
 		report, err := o.Report(p.ctx, q)
 		if err != nil {
 			return err

@@ -45,9 +45,9 @@ func firstCells(r *books.Row) []cell {
 	return cells
 }
 
-func firstHeader(by string, w words) []string {
+func firstHeader(monthly bool, w words) []string {
 	header := []string{w["unit"], w["name"]}
-	if by == "month" {
+	if monthly {
 		header = append(header, w["month"])
 	}
 	return header
@@ -55,7 +55,7 @@ func firstHeader(by string, w words) []string {
 
 // evn is four lines a unit: fault, planned, transmission, total; the total with plan, cumulative and last year.
 func evn(s *sheet, r *books.Report, w words) {
-	s.header = append(firstHeader(r.By, w), w["line"], w["customers"], w["mi count"], w["mi"], "MAIFI", w["count"], w["ci"], w["cmi"], "SAIFI", "SAIDI")
+	s.header = append(firstHeader(r.Monthly, w), w["line"], w["customers"], w["mi count"], w["mi"], "MAIFI", w["count"], w["ci"], w["cmi"], "SAIFI", "SAIDI")
 	for _, key := range []string{"plan", "cumulative", "last year"} {
 		s.header = append(s.header, w[key]+"MAIFI", w[key]+"SAIFI", w[key]+"SAIDI")
 	}
@@ -100,7 +100,7 @@ func brief(b *books.Brief) func(string) reliability.Ratio { return b.Index }
 
 // ieee is a line with and one without major event days for each unit.
 func ieee(s *sheet, r *books.Report, w words) {
-	s.header = append(firstHeader(r.By, w), w["basis"], w["customers"], w["ci"], w["cmi"], "CN", "SAIFI", "SAIDI", "CAIDI", "CTAIDI", "CAIFI", "ASAI", "MAIFI", "MAIFI_E")
+	s.header = append(firstHeader(r.Monthly, w), w["basis"], w["customers"], w["ci"], w["cmi"], "CN", "SAIFI", "SAIDI", "CAIDI", "CTAIDI", "CAIFI", "ASAI", "MAIFI", "MAIFI_E")
 	shares := func(x *reliability.Indices) (names []string, cells []cell) {
 		add := func(name, unit string, list []reliability.Share) {
 			for _, share := range list {
@@ -164,7 +164,7 @@ func serviceSheet(r *books.ServiceReport, w words) *sheet {
 	s := &sheet{title: w["service"], notes: []string{
 		fmt.Sprintf(w["period"], r.Period.From, r.Period.To-1, r.Policy, r.Digest),
 		fmt.Sprintf(w["source"], r.Revision, r.AsOf.Format("2006-01-02 15:04:05Z07:00"))}}
-	s.header = append(firstHeader(r.By, w), w["faults"], w["in limit"], w["late"], w["open"], w["share"], w["mean"], w["cuts"], w["notice ok"], w["notice late"], w["notice none"],
+	s.header = append(firstHeader(r.By == "month", w), w["faults"], w["in limit"], w["late"], w["open"], w["share"], w["mean"], w["cuts"], w["notice ok"], w["notice late"], w["notice none"],
 		w["overruns"], w["overrun"], w["emergencies"])
 	var limits []string
 	for i := range r.Rows {

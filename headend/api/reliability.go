@@ -32,6 +32,7 @@ type ReportInput struct {
 
 type reliabilityInput struct {
 	ReportInput
+	Monthly   bool  `query:"monthly" doc:"true: a row for each unit and month"`
 	Revision  int64 `query:"revision" minimum:"0" doc:"of the ledger; default: as it is now"`
 	Customers bool  `query:"customers" doc:"true: with CN, CAIFI, CTAIDI, CEMI, CEMSMI, CELID"`
 	Outages   bool  `query:"outages" doc:"true: with the number of outages; this reads the ledger of the period"`
@@ -53,7 +54,7 @@ func (a *API) reliability(ctx context.Context, in *reliabilityInput) (*document,
 	if err != nil {
 		return nil, err
 	}
-	q.Revision, q.Customers, q.Outages = in.Revision, in.Customers, in.Outages
+	q.Monthly, q.Revision, q.Customers, q.Outages = in.Monthly, in.Revision, in.Customers, in.Outages
 	answer, err := a.options.Books.Reliability(ctx, q)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)

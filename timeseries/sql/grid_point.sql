@@ -1,6 +1,5 @@
-SELECT u.number, u.id, v.name, v.address, n.id, coalesce(o.id, ''), v.phases, v.generation, v.valid_from, nullif(v.valid_to, 'infinity')
+SELECT u.number, u.id, n.id, v.phases, v.generation, v.valid_from, nullif(v.valid_to, 'infinity')
 FROM usage_point u
 JOIN usage_point_version v ON v.usage_point = u.number
 JOIN node n ON n.number = v.node
-LEFT JOIN organisation o ON o.number = v.organisation
 ORDER BY u.number, v.valid_from

@@ -1,6 +1,7 @@
 package books
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,13 +15,20 @@ import (
 // daySets tells whether sets of customers are stored by day too: figures without major event days need them.
 func daySets(p *reliability.Policy) bool { return p.MajorDays.On }
 
+// dayCells tells whether days have cells of their own: parts of months and days left out are made of them. By node, only
+// policies with major event days ask for that often enough.
+func dayCells(p *reliability.Policy, by string) bool {
+	return by == reliability.ByOrganisation || p.MajorDays.On
+}
+
 // write brings a difference into the stored cells.
 func (o *Office) write(ctx context.Context, s headend.BookSnapshot, w *world, p *reliability.Policy, by string, d *difference) error {
 	key := keyOf(p, by)
 	if err := s.PutNotes(ctx, key, notesOf(d.notes)); err != nil {
 		return err
 	}
-	before, after := grained(d.before, nil, true), grained(d.after, nil, true)
+	everyMonth := func(reliability.Month) bool { return true }
+	before, after := grained(d.before, everyMonth, dayCells(p, by)), grained(d.after, everyMonth, dayCells(p, by))
 	touched := map[reliability.Cell]bool{}
 	for c := range before.Cells {
 		touched[c] = true
@@ -28,7 +36,10 @@ func (o *Office) write(ctx context.Context, s headend.BookSnapshot, w *world, p 
 	for c := range after.Cells {
 		touched[c] = true
 	}
-	for some := range slices.Chunk(slices.Collect(maps.Keys(touched)), cellsAtOnce) {
+	inOrder := slices.SortedFunc(maps.Keys(touched), func(a, b reliability.Cell) int {
+		return cmp.Or(cmp.Compare(a.Month, b.Month), cmp.Compare(a.Day, b.Day), cmp.Compare(a.Unit, b.Unit))
+	})
+	for some := range slices.Chunk(inOrder, cellsAtOnce) {
 		if err := o.writeSome(ctx, s, w, p, key, d, before, after, some); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (o *Office) canServe(st *headend.BookStanding, n *need) bool {
 		!slices.Contains(o.options.Views, n.by) || o.options.Policies[n.policy.Name] != n.policy {
 		return false
 	}
-	if !n.sets || daySets(n.policy) {
+	if dayCells(n.policy, n.by) && (!n.sets || daySets(n.policy)) {
 		return true
 	}
 	for _, part := range n.period.Months() {

@@ -92,7 +92,7 @@ func keyOf(p *reliability.Policy, by string) headend.BookKey {
 }
 
 // format changes when stored cells mean something else than before.
-const format = "1"
+const format = "2"
 
 // kept says in words what sums are kept of.
 func (o *Office) kept() string {

@@ -22,6 +22,7 @@ type Report struct {
 	AsOf     time.Time          `json:"as_of"`
 	Zone     string             `json:"zone"`
 	By       string             `json:"by"`
+	Monthly  bool               `json:"monthly"` // a row for each month
 	Period   reliability.Period `json:"period"`
 	// NotServed are interruptions where no customer was, Unlisted those whose cause stands in no table of the policy, in
 	// the months of the period: of the whole ledger, not of one unit.
@@ -138,7 +139,8 @@ func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.R
 	if err := r.read(ctx, units); err != nil {
 		return nil, err
 	}
-	if q.Outages && q.By == "month" {
+	monthly := q.Monthly || q.By == "month"
+	if q.Outages && monthly {
 		return nil, refuse("outages are counted over the whole period; ask for one month, or for no counts")
 	}
 	if q.Outages {
@@ -147,7 +149,7 @@ func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.R
 		}
 	}
 	out := &Report{Policy: r.policy.Name, Digest: r.policy.Digest, Title: r.policy.Title, Revision: r.edition.Revision, AsOf: r.edition.AsOf, Zone: o.calendar.Zone().String(),
-		By: cmp.Or(q.By, reliability.ByOrganisation), Period: r.period, Unlisted: map[string]int64{}, Stored: r.now.stored, Rows: []Row{}}
+		By: cmp.Or(q.By, reliability.ByOrganisation), Monthly: monthly, Period: r.period, Unlisted: map[string]int64{}, Stored: r.now.stored, Rows: []Row{}}
 	for k, n := range r.now.notes {
 		if k.month < r.period.From.Month() || k.month > (r.period.To-1).Month() {
 			continue
@@ -159,7 +161,7 @@ func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.R
 		}
 	}
 	for _, u := range units {
-		rows, err := r.rows(ctx, u, q.By == "month")
+		rows, err := r.rows(ctx, u, monthly)
 		if err != nil {
 			return nil, err
 		}
