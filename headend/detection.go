@@ -8,12 +8,14 @@ import (
 // ErrLeaseLost says that another head-end detects now: what this one found was not written.
 var ErrLeaseLost = errors.New("another head-end holds the lease for detection")
 
-// Grid is the registry as the detector needs it. The same id with different times is a later version of the
-// same thing.
+// Grid is the registry as the detector needs it, without names, addresses and profiles. The same id with different
+// times is a later version of the same thing.
 type Grid struct {
 	Nodes         []Node
-	Points        []GridPoint
-	Devices       []GridDevice
+	Points        []UsagePoint
+	PointNumbers  []uint32 // in the registry, one for each of Points
+	Devices       []Device
+	DeviceNumbers []int32 // in the registry, one for each of Devices
 	Installations []Installation
 }
 
@@ -21,12 +23,6 @@ type Grid struct {
 type GridPoint struct {
 	Number uint32
 	UsagePoint
-}
-
-// GridDevice is a device with its number in the registry.
-type GridDevice struct {
-	Number int32
-	Device
 }
 
 // Feed takes in what the store has for the detector. Nothing of it is kept by reference.

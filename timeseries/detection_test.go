@@ -381,14 +381,14 @@ func TestTheGridIsTheWholeRegistry(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, p := range g.Points {
-			got = append(got, fmt.Sprint(p.Number, " ", p.ID, " ", p.Node, " ", p.Phases, " ", p.Generation, " ", p.From.Format(time.DateOnly), " ", p.To.Format(time.DateOnly)))
+		for i, p := range g.Points {
+			got = append(got, fmt.Sprint(g.PointNumbers[i], " ", p.ID, " ", p.Node, " ", p.Phases, " ", p.Generation, " ", p.From.Format(time.DateOnly), " ", p.To.Format(time.DateOnly)))
 		}
 		want := []string{"1 U1 T1 L1 false 2019-12-31 2024-12-31", "1 U1 T2 L1 true 2024-12-31 0001-01-01", "2 U2 T1 L1,L2,L3 false 2019-12-31 0001-01-01"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("usage points (-want +got):\n%s", diff)
 		}
-		if len(g.Nodes) != 4 || len(g.Devices) != 2 || len(g.Installations) != 1 || g.Devices[1].ID != "M1" || g.Devices[1].Gateway != "G1" || g.Devices[1].Number != 2 {
+		if len(g.Nodes) != 4 || len(g.Devices) != 2 || len(g.Installations) != 1 || g.Devices[1].ID != "M1" || g.Devices[1].Gateway != "G1" || g.DeviceNumbers[1] != 2 {
 			t.Errorf("%+v", g)
 		}
 		points, err := s.UsagePoints(t.Context(), headend.UsagePointFilter{Text: "U1"}, "", 10)

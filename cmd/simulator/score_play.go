@@ -66,15 +66,16 @@ func registry(g *simulator.Grid) (headend.Grid, map[headend.DeviceID]int32) {
 	device := func(d headend.Device) {
 		d.State, d.Protocol = headend.DeviceActive, "mqtt"
 		numbers[d.ID] = int32(len(numbers) + 1)
-		r.Devices = append(r.Devices, headend.GridDevice{Number: numbers[d.ID], Device: d})
+		r.Devices, r.DeviceNumbers = append(r.Devices, d), append(r.DeviceNumbers, numbers[d.ID])
 	}
 	for _, x := range g.Gateways {
 		device(headend.Device{ID: x.ID, Kind: headend.KindGateway, Node: g.Nodes[x.Node].ID})
 	}
 	for i := range g.Points {
 		p := &g.Points[i]
-		r.Points = append(r.Points, headend.GridPoint{Number: uint32(i + 1), UsagePoint: headend.UsagePoint{ID: p.ID, Name: p.Name, Node: g.Nodes[p.Node].ID,
-			Phases: p.Phases, Generation: p.Customer == simulator.SolarHousehold, From: g.From}})
+		r.PointNumbers = append(r.PointNumbers, uint32(i+1))
+		r.Points = append(r.Points, headend.UsagePoint{ID: p.ID, Node: g.Nodes[p.Node].ID,
+			Phases: p.Phases, Generation: p.Customer == simulator.SolarHousehold, From: g.From})
 		if p.Meter == "" {
 			continue
 		}

@@ -41,8 +41,8 @@ func (s *server) points(t *testing.T) map[string]uint32 {
 		t.Fatal(err)
 	}
 	numbers := map[string]uint32{}
-	for _, p := range grid.Points {
-		numbers[p.ID] = p.Number
+	for i, p := range grid.Points {
+		numbers[p.ID] = grid.PointNumbers[i]
 	}
 	return numbers
 }

@@ -109,7 +109,7 @@ func (f *Feeder) LifeSign(received time.Time, s headend.LifeSign) {
 		f.Unknown++
 		return
 	}
-	point := f.grid.behind[no]
+	point := f.grid.measures(no)
 	e := interruption.Evidence{Device: no, Gateway: interruption.NoDevice, Time: s.Time, Received: received, Seq: headend.NoSeq}
 	if s.Counter != 0 {
 		count := e

@@ -10,11 +10,11 @@ import (
 // Grid is the registry joined with the numbers of the network made from it.
 type Grid struct {
 	Network  *interruption.Network
-	devices  map[int32]interruption.DeviceNo
-	point    map[uint32]interruption.PointNo
-	number   []uint32                                   // of a usage point in the registry, by PointNo
-	behind   map[interruption.DeviceNo]gridPoint        // the usage point a device measures, in its latest version
-	gateways map[interruption.DeviceNo]headend.DeviceID // of those that have one
+	devices  []interruption.DeviceNo // by the device's number in the registry
+	points   []interruption.PointNo  // by the usage point's number in the registry
+	number   []uint32                // of a usage point in the registry, by PointNo
+	behind   []gridPoint             // what a device measures, in its latest installation, by DeviceNo
+	gateways []interruption.DeviceNo // who passes a device's messages on, by DeviceNo
 }
 
 // gridPoint is what a reading's voltage is judged by.
@@ -26,19 +26,14 @@ type gridPoint struct {
 // NewGrid makes the network of a registry. Gateways of which makesUp says so send last gasps for all their meters when
 // their own supply fails. The error names every row that does not fit.
 func NewGrid(g *headend.Grid, makesUp func(headend.DeviceID) bool) (*Grid, error) {
-	spec := interruption.Spec{Nodes: g.Nodes, Installations: g.Installations}
-	points := make(map[string]gridPoint, len(g.Points))
+	spec := interruption.Spec{Nodes: g.Nodes, Points: g.Points, Devices: g.Devices, Installations: g.Installations}
 	for i := range g.Points {
-		p := &g.Points[i]
-		spec.Points = append(spec.Points, p.UsagePoint)
-		if p.Generation {
-			spec.Generation = append(spec.Generation, p.ID)
+		if g.Points[i].Generation {
+			spec.Generation = append(spec.Generation, g.Points[i].ID)
 		}
-		points[p.ID] = gridPoint{p.Phases, p.Generation}
 	}
 	for i := range g.Devices {
 		d := &g.Devices[i]
-		spec.Devices = append(spec.Devices, d.Device)
 		if d.Node != "" {
 			spec.Placements = append(spec.Placements, interruption.Placement{Device: d.ID, Node: d.Node})
 		}
@@ -50,33 +45,86 @@ func NewGrid(g *headend.Grid, makesUp func(headend.DeviceID) bool) (*Grid, error
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	out := &Grid{Network: network, devices: make(map[int32]interruption.DeviceNo, len(g.Devices)), point: make(map[uint32]interruption.PointNo, len(g.Points)),
-		number: make([]uint32, network.Points()), behind: map[interruption.DeviceNo]gridPoint{}, gateways: map[interruption.DeviceNo]headend.DeviceID{}}
-	for i := range g.Points {
-		if no, ok := network.Point(g.Points[i].ID); ok {
-			out.number[no], out.point[g.Points[i].Number] = g.Points[i].Number, no
-		}
-	}
-	for i := range g.Devices {
-		if no, ok := network.Device(g.Devices[i].ID); ok {
-			out.devices[g.Devices[i].Number] = no
-			if gateway := g.Devices[i].Gateway; gateway != "" {
-				out.gateways[no] = gateway
-			}
-		}
-	}
-	for i := range g.Installations {
-		if no, ok := network.Device(g.Installations[i].Device); ok {
-			out.behind[no] = points[g.Installations[i].UsagePoint]
-		}
-	}
+	out := &Grid{Network: network}
+	out.numberPoints(g)
+	out.numberDevices(g)
 	return out, nil
+}
+
+func (g *Grid) numberPoints(registry *headend.Grid) {
+	g.number = make([]uint32, g.Network.Points())
+	for i := range registry.Points {
+		if no, ok := g.Network.Point(registry.Points[i].ID); ok {
+			g.number[no] = registry.PointNumbers[i]
+			g.points = put(g.points, registry.PointNumbers[i], no, interruption.NoPoint)
+		}
+	}
+}
+
+func (g *Grid) numberDevices(registry *headend.Grid) {
+	known := make(map[interruption.PointNo]gridPoint, len(registry.Points))
+	for i := range registry.Points {
+		if no, ok := g.Network.Point(registry.Points[i].ID); ok {
+			known[no] = gridPoint{registry.Points[i].Phases, registry.Points[i].Generation}
+		}
+	}
+	for i := range registry.Devices {
+		d := &registry.Devices[i]
+		no, ok := g.Network.Device(d.ID)
+		if !ok {
+			continue
+		}
+		g.devices = put(g.devices, uint32(registry.DeviceNumbers[i]), no, interruption.NoDevice)
+		if gateway, ok := g.Network.Device(d.Gateway); ok && d.Gateway != "" {
+			g.gateways = put(g.gateways, uint32(no), gateway, interruption.NoDevice)
+		}
+	}
+	for i := range registry.Installations {
+		device, known1 := g.Network.Device(registry.Installations[i].Device)
+		point, known2 := g.Network.Point(registry.Installations[i].UsagePoint)
+		if known1 && known2 {
+			g.behind = put(g.behind, uint32(device), known[point], gridPoint{})
+		}
+	}
+}
+
+// put sets an element, with what stands for none before it.
+func put[E any](list []E, at uint32, e, none E) []E {
+	for uint32(len(list)) <= at {
+		list = append(list, none)
+	}
+	list[at] = e
+	return list
 }
 
 // device is the network's number of a device of the registry; NoDevice for 0 and for one it does not know.
 func (g *Grid) device(number int32) interruption.DeviceNo {
-	if no, ok := g.devices[number]; ok {
-		return no
+	if number > 0 && int(number) < len(g.devices) {
+		return g.devices[number]
 	}
 	return interruption.NoDevice
+}
+
+// point is the network's number of a usage point of the registry; NoPoint for one it does not know.
+func (g *Grid) point(number uint32) interruption.PointNo {
+	if int(number) < len(g.points) {
+		return g.points[number]
+	}
+	return interruption.NoPoint
+}
+
+// gateway is who passes a device's messages on; "" for one that is connected itself.
+func (g *Grid) gateway(device interruption.DeviceNo) headend.DeviceID {
+	if int(device) < len(g.gateways) {
+		return g.Network.DeviceID(g.gateways[device])
+	}
+	return ""
+}
+
+// measures is what a device's voltage is judged by.
+func (g *Grid) measures(device interruption.DeviceNo) gridPoint {
+	if int(device) < len(g.behind) {
+		return g.behind[device]
+	}
+	return gridPoint{}
 }

@@ -62,10 +62,10 @@ func (g *Grid) row(r *interruption.Interruption, withdrawn bool) headend.LedgerR
 
 // toldRow is a row of the store as the detector told it; false where the network has no such usage point.
 func (g *Grid) toldRow(r *headend.LedgerRow) (interruption.Interruption, bool) {
-	point, ok := g.point[r.UsagePoint]
+	point := g.point(r.UsagePoint)
 	return interruption.Interruption{ID: uint64(r.ID), Point: point, Outage: uint64(r.Outage), Start: r.Start, End: r.End, NotBefore: r.NotBefore,
 		StartBy: interruption.Basis(r.StartBy), EndBy: interruption.Basis(r.EndBy), Phases: r.Phases, Observed: !r.Inferred, Planned: r.Planned,
-		Cause: r.Cause, Own: r.Own, Declared: r.Declared, Revision: 1, Reason: r.Reason}, ok
+		Cause: r.Cause, Own: r.Own, Declared: r.Declared, Revision: 1, Reason: r.Reason}, point != interruption.NoPoint
 }
 
 // snapshot is what the store kept, for a detector of this grid. What belongs to places the registry has lost is told

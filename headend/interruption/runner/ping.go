@@ -20,7 +20,7 @@ func (w *watch) ping(pings []interruption.Ping) {
 	}
 	out := make([]Ping, len(pings))
 	for i, p := range pings {
-		out[i] = Ping{Device: w.grid.Network.DeviceID(p.Device), Gateway: w.grid.gateways[p.Device], Why: p.Why}
+		out[i] = Ping{Device: w.grid.Network.DeviceID(p.Device), Gateway: w.grid.gateway(p.Device), Why: p.Why}
 	}
 	w.options.Ping(out)
 }
