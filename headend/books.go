@@ -118,6 +118,8 @@ type BookSnapshot interface {
 	Span(ctx context.Context) (first, last time.Time, err error)
 	// Rows passes rows to take, those of one usage point together.
 	Rows(ctx context.Context, pick BookRows, take func(*Interruption) error) error
+	// PointNames are the ids of usage points by number.
+	PointNames(ctx context.Context, numbers []uint32) (map[uint32]string, error)
 	// LastPoint is the highest number of a usage point in the ledger.
 	LastPoint(ctx context.Context) (uint32, error)
 	// Changed are the usage points, in order, whose rows have changed after a revision, or were not over at a moment.

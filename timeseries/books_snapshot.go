@@ -110,6 +110,25 @@ func (b *bookSnapshot) Span(ctx context.Context) (first, last time.Time, err err
 	return end(from), end(to), err
 }
 
+func (b *bookSnapshot) PointNames(ctx context.Context, numbers []uint32) (map[uint32]string, error) {
+	wanted := make([]int32, len(numbers))
+	for i, n := range numbers {
+		wanted[i] = int32(n)
+	}
+	out := make(map[uint32]string, len(numbers))
+	rows, err := b.tx.Query(ctx, sqlBooksPointName, wanted)
+	if err != nil {
+		return nil, err
+	}
+	var number int32
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&number, &id}, func() error {
+		out[uint32(number)] = id
+		return nil
+	})
+	return out, err
+}
+
 func (b *bookSnapshot) LastPoint(ctx context.Context) (uint32, error) {
 	var last int32
 	err := b.tx.QueryRow(ctx, sqlBooksLastPoint).Scan(&last)

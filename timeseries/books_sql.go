@@ -10,6 +10,8 @@ var (
 	sqlBooksOrganisation string
 	//go:embed sql/books_point.sql
 	sqlBooksPoint string
+	//go:embed sql/books_point_name.sql
+	sqlBooksPointName string
 	//go:embed sql/books_names.sql
 	sqlBooksNames string
 	//go:embed sql/books_span.sql

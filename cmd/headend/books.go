@@ -17,6 +17,10 @@ func (b bookAnswers) Reliability(ctx context.Context, q headend.ReportRequest) (
 	return b.office.Report(ctx, q)
 }
 
+func (b bookAnswers) CountedInterruptions(ctx context.Context, q headend.ReportRequest, first uint32, limit int) (any, error) {
+	return b.office.Interruptions(ctx, q, first, limit)
+}
+
 func (b bookAnswers) ServiceIndicators(ctx context.Context, q headend.ReportRequest) (any, error) {
 	return b.office.Service(ctx, q)
 }

@@ -16,6 +16,7 @@ import (
 // says what stands in them. Errors are *headend.Unknown, *headend.BadRequest and what the store returns.
 type Books interface {
 	Reliability(ctx context.Context, q headend.ReportRequest) (any, error)
+	CountedInterruptions(ctx context.Context, q headend.ReportRequest, first uint32, limit int) (any, error)
 	ServiceIndicators(ctx context.Context, q headend.ReportRequest) (any, error)
 	ClosedPeriods(ctx context.Context, organisation string, month time.Time, policy string, number int) ([]headend.ClosedPeriod, error)
 	ClosePeriod(ctx context.Context, p headend.ClosedPeriod) (headend.ClosedPeriod, error) // Organisation, Month, Policy, By, Reason are looked at
@@ -46,7 +47,29 @@ func (a *API) registerReliability(h huma.API) {
 		Summary: "SAIFI, SAIDI, CAIDI, MAIFI and their kin, with the year so far, the same period of the former year and targets", Tags: []string{"reliability"}}, a.reliability)
 	huma.Register(h, huma.Operation{OperationID: "service-indicators", Method: http.MethodGet, Path: "/api/v1/service-indicators",
 		Summary: "Restoration within the limit, notice before planned and after emergency cuts, overruns; whole months", Tags: []string{"reliability"}}, a.serviceIndicators)
+	huma.Register(h, huma.Operation{OperationID: "counted-interruptions", Method: http.MethodGet, Path: "/api/v1/reliability/interruptions",
+		Summary: "What a figure is made of: each interruption as the policy counts it, with its outage and the rows of the ledger", Tags: []string{"reliability"}}, a.countedInterruptions)
 	a.registerPeriods(h)
+}
+
+type countedInput struct {
+	ReportInput
+	Revision int64  `query:"revision" minimum:"0" doc:"of the ledger; default: as it is now"`
+	First    uint32 `query:"first" doc:"next of the page before: number of the usage point to go on with"`
+	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"about so many; those of a usage point stay together"`
+}
+
+func (a *API) countedInterruptions(ctx context.Context, in *countedInput) (*document, error) {
+	q, err := in.request()
+	if err != nil {
+		return nil, err
+	}
+	q.Revision = in.Revision
+	answer, err := a.options.Books.CountedInterruptions(ctx, q, in.First, in.Limit)
+	if err != nil {
+		return nil, a.bookProblem(ctx, err)
+	}
+	return &document{answer}, nil
 }
 
 func (a *API) reliability(ctx context.Context, in *reliabilityInput) (*document, error) {

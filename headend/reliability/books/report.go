@@ -109,27 +109,7 @@ func (o *Office) Report(ctx context.Context, q headend.ReportRequest) (out *Repo
 
 func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.ReportRequest) (*Report, error) {
 	r := &reporting{office: o, s: s, sets: q.Customers, period: reliability.Period{From: dayOf(q.From), To: dayOf(q.To)}, major: map[string]*majorDays{}}
-	var err error
-	if r.policy, err = o.Policy(q.Policy); err != nil {
-		return nil, err
-	}
-	if r.period.Days() == 0 || r.period.Days() > longest {
-		return nil, refuse("the period %s: it must not be empty and may have at most %d days", r.period, longest)
-	}
-	if r.st, err = s.Standing(ctx); err != nil {
-		return nil, err
-	}
-	r.edition = reliability.Edition{Revision: r.st.Revision, AsOf: o.now()}
-	if q.Revision > r.st.Revision {
-		return nil, refuse("the ledger has no revision %d yet; the last one is %d", q.Revision, r.st.Revision)
-	}
-	if q.Revision != 0 {
-		r.edition.Revision = q.Revision
-	}
-	if !q.AsOf.IsZero() {
-		r.edition.AsOf = q.AsOf
-	}
-	if r.w, err = o.theWorld(ctx, s, r.st.Registry); err != nil {
+	if err := r.begin(ctx, q); err != nil {
 		return nil, err
 	}
 	units, err := r.units(q)
@@ -168,6 +148,31 @@ func (o *Office) report(ctx context.Context, s headend.BookSnapshot, q headend.R
 		out.Rows = append(out.Rows, rows...)
 	}
 	return out, nil
+}
+
+// begin looks at what every question has: policy, period, revision, moment, registry.
+func (r *reporting) begin(ctx context.Context, q headend.ReportRequest) (err error) {
+	if r.policy, err = r.office.Policy(q.Policy); err != nil {
+		return err
+	}
+	if r.period.Days() == 0 || r.period.Days() > longest {
+		return refuse("the period %s: it must not be empty and may have at most %d days", r.period, longest)
+	}
+	if r.st, err = r.s.Standing(ctx); err != nil {
+		return err
+	}
+	r.edition = reliability.Edition{Revision: r.st.Revision, AsOf: r.office.now()}
+	if q.Revision > r.st.Revision {
+		return refuse("the ledger has no revision %d yet; the last one is %d", q.Revision, r.st.Revision)
+	}
+	if q.Revision != 0 {
+		r.edition.Revision = q.Revision
+	}
+	if !q.AsOf.IsZero() {
+		r.edition.AsOf = q.AsOf
+	}
+	r.w, err = r.office.theWorld(ctx, r.s, r.st.Registry)
+	return err
 }
 
 // placed is a unit with its depth below the first row.

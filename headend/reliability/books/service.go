@@ -49,12 +49,8 @@ func (o *Office) Service(ctx context.Context, q headend.ReportRequest) (out *Ser
 
 func (o *Office) service(ctx context.Context, s headend.BookSnapshot, q headend.ReportRequest) (*ServiceReport, error) {
 	r := &reporting{office: o, s: s, period: reliability.Period{From: dayOf(q.From), To: dayOf(q.To)}}
-	var err error
-	if r.policy, err = o.Policy(q.Policy); err != nil {
+	if err := r.begin(ctx, q); err != nil {
 		return nil, err
-	}
-	if r.period.Days() == 0 || r.period.Days() > longest {
-		return nil, refuse("the period %s: it must not be empty and may have at most %d days", r.period, longest)
 	}
 	for _, part := range r.period.Months() {
 		if part != part.From.Month().Period() {
@@ -64,26 +60,16 @@ func (o *Office) service(ctx context.Context, s headend.BookSnapshot, q headend.
 	if q.Revision != 0 {
 		return nil, refuse("service indicators are of the outages as they are now, not of a revision")
 	}
-	if r.st, err = s.Standing(ctx); err != nil {
-		return nil, err
-	}
-	if r.w, err = o.theWorld(ctx, s, r.st.Registry); err != nil {
-		return nil, err
-	}
 	units, err := r.units(q)
 	if err != nil {
 		return nil, err
-	}
-	asOf := o.now()
-	if !q.AsOf.IsZero() {
-		asOf = q.AsOf
 	}
 	cuts, err := r.cuts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cells := reliability.Serve(r.policy.Service, o.calendar, cuts, asOf)
-	out := &ServiceReport{Policy: r.policy.Name, Digest: r.policy.Digest, Revision: r.st.Revision, AsOf: asOf, By: cmp.Or(q.By, reliability.ByOrganisation), Period: r.period, Rows: []ServiceRow{}}
+	cells := reliability.Serve(r.policy.Service, o.calendar, cuts, r.edition.AsOf)
+	out := &ServiceReport{Policy: r.policy.Name, Digest: r.policy.Digest, Revision: r.st.Revision, AsOf: r.edition.AsOf, By: cmp.Or(q.By, reliability.ByOrganisation), Period: r.period, Rows: []ServiceRow{}}
 	for _, u := range units {
 		periods := []reliability.Period{r.period}
 		if q.By == "month" {

@@ -1,0 +1,1 @@
+SELECT number, id FROM usage_point WHERE number = ANY ($1)
