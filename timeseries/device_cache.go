@@ -45,6 +45,7 @@ type deviceCache struct {
 	byID       map[headend.DeviceID]*registered
 	unassigned int
 	maxNew     int
+	version    string // of the registry it was read from
 	brought    map[headend.DeviceID]int // unknown devices each gateway has brought since the start
 }
 
@@ -103,6 +104,10 @@ func hashSecret(salt, password []byte) []byte {
 
 // Reload reads the registry's index again, after an import by another process.
 func (s *Store) Reload(ctx context.Context) error {
+	version, err := s.registryVersion(ctx)
+	if err != nil {
+		return err
+	}
 	byID, byNumber, err := s.loadDevices(ctx, sqlDeviceAll)
 	if err != nil {
 		return err
@@ -130,16 +135,27 @@ func (s *Store) Reload(ctx context.Context) error {
 			unassigned++
 		}
 	}
-	s.devices.replace(byID, unassigned)
-	s.changes.tell()
+	if s.devices.replace(byID, unassigned, version) {
+		s.changes.tell()
+	}
 	return nil
+}
+
+// registryVersion is another text after each import; "" before the first.
+func (s *Store) registryVersion(ctx context.Context) (version string, err error) {
+	if err := s.pool.QueryRow(ctx, sqlSetting, "registry").Scan(&version); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("version of the registry: %w", err)
+	}
+	return version, nil
 }
 
 // replace takes a registry read from the database. Devices registered while it was being read are kept:
 // no device is ever deleted, so what the reading does not have is newer.
-func (c *deviceCache) replace(byID map[headend.DeviceID]*registered, unassigned int) {
+// It tells whether an import has changed the registry since it was read last.
+func (c *deviceCache) replace(byID map[headend.DeviceID]*registered, unassigned int, version string) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	changed, c.version = version != c.version, version
 	for id, d := range c.byID {
 		if _, read := byID[id]; !read {
 			byID[id] = d
@@ -149,6 +165,7 @@ func (c *deviceCache) replace(byID map[headend.DeviceID]*registered, unassigned 
 		}
 	}
 	c.byID, c.unassigned = byID, unassigned
+	return changed
 }
 
 func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]*registered, map[int32]headend.DeviceID, error) {

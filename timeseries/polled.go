@@ -27,7 +27,7 @@ func (s *Store) PolledDevices(ctx context.Context, protocol string) ([]headend.D
 	return devices, nil
 }
 
-// Changed gives a channel that gets a value after the registry has been read again. A value that waits
+// Changed gives a channel that gets a value after an import has changed the registry and it has been read again. A value that waits
 // stands for all changes since; cancel ends it.
 func (s *Store) Changed() (changed <-chan struct{}, cancel func()) {
 	return s.changes.add()
