@@ -15,7 +15,7 @@
 //	   Read at a cut-off · Consumption of a Period · []Value of intervals · Demand
 //	      │
 //	      ├─ Schedule: what is owed ─▶ Gap: open, requested, filled, estimated, given up; Success counts
-//	      ├─ Rules: Findings, each with its Verdict                          rules.go, rule_*.go
+//	      ├─ Rules: Findings, each with its Verdict            rules.go, rule_*.go
 //	      ├─ Estimator: values for intervals that have none                  estimate.go, shape.go
 //	      ▼
 //	   Line of a run ─▶ snapshot (bytes, id) ─▶ Change between two snapshots  snapshot.go, change.go
@@ -41,6 +41,6 @@
 //
 // # To extend it
 //
-// A rule is one file rule_<name>.go, one Verdict, one line in rules.go. A way of estimating is one Method and one
+// A rule is one Verdict, one function in a file rule_*.go, one line of the table in rules.go. A way of estimating is one Method and one
 // function in shape.go. A format is one file of export and a line in its table.
 package billing
