@@ -57,7 +57,7 @@ type program struct {
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // what lives is the registry; what dies is each batch: 100 would collect it 20 times a second
+		debug.SetGCPercent(collectBy(0))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

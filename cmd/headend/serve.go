@@ -75,7 +75,7 @@ func serve(p *program, simulated devices) error {
 		[]stage{{"ingest", ingest.Run}},
 		detection,
 		[]stage{{"books", office.Run}},
-		[]stage{{"store", database.Store.Run}},
+		[]stage{{"memory", watchMemory}, {"store", database.Store.Run}},
 		database.stages(log),
 	)
 	return errors.Join(err, database.Close())
