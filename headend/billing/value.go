@@ -43,6 +43,7 @@ type Value struct {
 	State    State
 	Wh       int64  // 0 where Missing, and means nothing there
 	Method   Method // where Estimated
+	Summed   bool   // where Estimated: the estimates of this gap add up to the register difference
 	Absent   Reason // where Missing, and why the measured value was missing where Estimated
 	Quality  headend.Quality
 	Verdicts Verdict
@@ -57,8 +58,7 @@ func (m *Metering) Series(s Schedule, p Period) ([]Value, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	exact := *m
-	exact.policy = CutOff{Nearest: s.Tolerance, Prefer: Nearest, Exchange: m.policy.Exchange, DoubtfulTime: m.policy.DoubtfulTime}
+	exact := m.tight(s)
 	var values []Value
 	for interval := range s.Intervals(p) {
 		c, err := exact.Consumption(interval)
@@ -73,6 +73,13 @@ func (m *Metering) Series(s Schedule, p Period) ([]Value, error) {
 		values = append(values, v)
 	}
 	return values, nil
+}
+
+// tight is the same metering with the registers that close the intervals of a schedule, and no others.
+func (m *Metering) tight(s Schedule) *Metering {
+	t := *m
+	t.policy = CutOff{Nearest: s.Tolerance, Prefer: Nearest, Exchange: m.policy.Exchange, DoubtfulTime: m.policy.DoubtfulTime}
+	return &t
 }
 
 // Demand is the greatest mean power of an interval in a period.
