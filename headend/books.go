@@ -137,6 +137,10 @@ type BookSnapshot interface {
 	// Outages are faults and planned cuts that began in a half-open time, for the service indicators.
 	Outages(ctx context.Context, from, to time.Time) ([]BookOutage, error)
 
+	LossTerms(ctx context.Context) ([]LossTerm, error)
+	// Metered are all metering points with their energy between two moments.
+	Metered(ctx context.Context, from, to time.Time) ([]MeteredPoint, error)
+
 	// Clear deletes all sums.
 	Clear(ctx context.Context) error
 	// Put writes cells over those with the same key.

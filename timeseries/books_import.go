@@ -48,3 +48,17 @@ func (s *Store) ImportCustomerCounts(ctx context.Context, lines iter.Seq2[headen
 		return []any{l.Number, l.ID, l.Row.Organisation, l.Row.Month, l.Row.Customers}
 	}))
 }
+
+// ImportLossTerms brings in energy balances. All lines about a unit together take the place of those it had.
+func (s *Store) ImportLossTerms(ctx context.Context, lines iter.Seq2[headend.Line[headend.LossTerm], error], options ImportOptions) (headend.Imported, error) {
+	r := &registryImport{options: options, kind: registryKind{
+		name: "loss_term", stage: sqlImportLossTermStage,
+		columns: []string{"line", "id", "side", "sign", "point", "register", "label"},
+		check:   sqlImportLossTermCheck,
+		write:   []string{sqlImportLossTermNew, sqlImportLossTermChanged, sqlImportLossTermGone, sqlImportLossTermWrite},
+	}}
+	return s.importRegistry(ctx, r, stagedRows(r, lines, func(l headend.Line[headend.LossTerm]) []any {
+		t := l.Row
+		return []any{l.Number, t.Unit, t.Side, int16(t.Sign), t.Point, t.Register, t.Label}
+	}))
+}

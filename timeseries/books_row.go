@@ -77,17 +77,16 @@ func bookRows(pick headend.BookRows) (string, []any) {
 	if both {
 		current += " UNION ALL " + former + where
 	}
-	picked := ""
+	edge, picked := "", ""
 	if !pick.From.IsZero() {
 		before, from, to, behind := arg(pick.From.Add(-edgeWindow)), arg(pick.From), arg(pick.To), arg(pick.To.Add(edgeWindow))
-		const begin = "coalesce(started, '-infinity')"
 		within := func(a, b string) string {
-			return "(" + begin + " <= " + b + "::timestamptz AND (ended IS NULL OR ended >= " + a + "::timestamptz))"
+			return "(coalesce(started, '-infinity') <= " + b + "::timestamptz AND (ended IS NULL OR ended >= " + a + "::timestamptz))"
 		}
-		picked = " AND (" + within(before, behind) + " OR usage_point IN (SELECT usage_point FROM (" + current + ") e WHERE " +
-			within(before, from) + " OR " + within(to, behind) + "))"
+		edge = "LEFT JOIN (SELECT DISTINCT usage_point, true AS edge FROM (" + current + ") e WHERE " + within(before, from) + " OR " + within(to, behind) + ") e USING (usage_point)"
+		picked = " AND (edge OR " + within(before, behind) + ")"
 	}
-	return strings.Replace(strings.Replace(sqlBooksRow, "/*versions*/", current, 1), "/*picked*/", picked, 1), args
+	return strings.NewReplacer("/*versions*/", current, "/*edge*/", edge, "/*picked*/", picked).Replace(sqlBooksRow), args
 }
 
 func interned(texts map[string]string, raw []byte) string {

@@ -74,4 +74,20 @@ var (
 	sqlImportCustomerCountWrite string
 	//go:embed sql/books_import_unit_check.sql
 	sqlImportUnitCheck string
+	//go:embed sql/books_loss_term.sql
+	sqlBooksLossTerm string
+	//go:embed sql/books_loss_metered.sql
+	sqlBooksLossMetered string
+	//go:embed sql/books_import_loss_term_stage.sql
+	sqlImportLossTermStage string
+	//go:embed sql/books_import_loss_term_check.sql
+	sqlImportLossTermCheck string
+	//go:embed sql/books_import_loss_term_new.sql
+	sqlImportLossTermNew string
+	//go:embed sql/books_import_loss_term_changed.sql
+	sqlImportLossTermChanged string
+	//go:embed sql/books_import_loss_term_gone.sql
+	sqlImportLossTermGone string
+	//go:embed sql/books_import_loss_term_write.sql
+	sqlImportLossTermWrite string
 )

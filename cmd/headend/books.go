@@ -21,6 +21,10 @@ func (b bookAnswers) CountedInterruptions(ctx context.Context, q headend.ReportR
 	return b.office.Interruptions(ctx, q, first, limit)
 }
 
+func (b bookAnswers) Losses(ctx context.Context, q headend.ReportRequest) (any, error) {
+	return b.office.Losses(ctx, q)
+}
+
 func (b bookAnswers) ServiceIndicators(ctx context.Context, q headend.ReportRequest) (any, error) {
 	return b.office.Service(ctx, q)
 }

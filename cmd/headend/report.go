@@ -17,6 +17,7 @@ import (
 type reportCommand struct {
 	Reliability reportReliability `cmd:"" help:"SAIFI, SAIDI, MAIFI and their kin, by unit or by month."`
 	Service     reportService     `cmd:"" help:"Service indicators: restoration within the limit, notice before planned cuts, overruns. Whole months."`
+	Losses      reportLosses      `cmd:"" help:"Energy received and delivered between two midnights, with completeness."`
 	Closed      reportClosed      `cmd:"" help:"A closed month as it was signed, any revision of it."`
 }
 
@@ -46,6 +47,14 @@ type reportReliability struct {
 }
 
 type reportService struct{ reportOver }
+
+type reportLosses struct {
+	From string `required:"" placeholder:"MONTH" help:"First month or day: 2026-10 or 2026-10-01."`
+	To   string `placeholder:"MONTH" help:"Last month or day, included (default: that of --from)."`
+	Unit string `placeholder:"ID" help:"An organisation or node, with all below it (default: all)."`
+	By   string `default:"transformer" enum:"organisation,corporation,company,district,substation,feeder,switch,transformer" help:"What a row is: ${enum}."`
+	reportPrint
+}
 
 type reportClosed struct {
 	Month        string `arg:"" help:"2026-10"`
@@ -89,6 +98,21 @@ func (c *reportService) Run(p *program) error {
 			return err
 		}
 		return c.print(p, report, func(words words) *sheet { return serviceSheet(report, words) })
+	})
+}
+
+// Run prints the losses.
+func (c *reportLosses) Run(p *program) error {
+	q, err := (&reportOver{From: c.From, To: c.To, Unit: c.Unit, By: c.By}).request()
+	if err != nil {
+		return err
+	}
+	return withOffice(p, func(o *books.Office) error {
+		report, err := o.Losses(p.ctx, q)
+		if err != nil {
+			return err
+		}
+		return c.print(p, report, func(words words) *sheet { return lossSheet(report, words) })
 	})
 }
 

@@ -197,3 +197,17 @@ func serviceSheet(r *books.ServiceReport, w words) *sheet {
 	}
 	return s
 }
+
+// lossSheet is a line a unit.
+func lossSheet(r *books.LossReport, w words) *sheet {
+	s := &sheet{title: w["losses"], notes: []string{fmt.Sprintf(w["from to"], r.From.Format("2006-01-02 15:04Z07:00"), r.To.Format("2006-01-02 15:04Z07:00"))}}
+	s.header = append(firstHeader(false, w), w["received"], w["delivered"], w["loss"], w["percent"], w["target"], w["complete"], w["complete in"], w["flags"])
+	for i := range r.Rows {
+		x := &r.Rows[i]
+		kwh := func(wh int64) cell { return figureCell(reliability.RatioOf(wh, 1000), 1) }
+		percent := reliability.RatioOf(1, 100)
+		s.rows = append(s.rows, append(firstCells(&books.Row{ID: x.ID, Name: x.Name, Level: x.Level}), kwh(x.ReceivedWh), kwh(x.DeliveredWh), kwh(x.LossWh), figureCell(x.Percent, 2),
+			figureCell(x.Target, 2), figureCell(x.Completeness.Over(percent), 1), figureCell(x.ReceivedCompleteness.Over(percent), 1), textCell(strings.Join(x.Flags, "; "))))
+	}
+	return s
+}

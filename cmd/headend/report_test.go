@@ -211,6 +211,9 @@ func TestTheMonthIsReportedAndClosed(t *testing.T) {
 	if service := must("report", "service", "--from", "2026-01", "--to", "2026-03", "--by", "month", "--unit", "A", "--language", "en"); !strings.Contains(service, "2026-03") || !strings.Contains(service, "Mean minutes to restore") {
 		t.Error(service)
 	}
+	if losses := must("report", "losses", "--from", "2026-01", "--language", "en"); !strings.Contains(losses, "Delivered known, %") {
+		t.Error(losses)
+	}
 	for _, args := range [][]string{{"report", "reliability", "--from", "2026"}, {"report", "reliability", "--from", "2026-02", "--to", "2026-01"}, {"report", "reliability", "--from", "2026-01", "--unit", "gone"},
 		{"report", "reliability", "--from", "2026-01", "--policy", "gone"}, {"close-period", "2090-01", "--organisation", "EVN", "--by", "x"}, {"close-period", "2026-01", "--organisation", "FA", "--by", "x"}} {
 		if status, out, errs := command(t, environment, args...); status != exitFailed || errs == "" {

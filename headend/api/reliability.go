@@ -17,6 +17,7 @@ import (
 type Books interface {
 	Reliability(ctx context.Context, q headend.ReportRequest) (any, error)
 	CountedInterruptions(ctx context.Context, q headend.ReportRequest, first uint32, limit int) (any, error)
+	Losses(ctx context.Context, q headend.ReportRequest) (any, error)
 	ServiceIndicators(ctx context.Context, q headend.ReportRequest) (any, error)
 	ClosedPeriods(ctx context.Context, organisation string, month time.Time, policy string, number int) ([]headend.ClosedPeriod, error)
 	ClosePeriod(ctx context.Context, p headend.ClosedPeriod) (headend.ClosedPeriod, error) // Organisation, Month, Policy, By, Reason are looked at
@@ -49,7 +50,28 @@ func (a *API) registerReliability(h huma.API) {
 		Summary: "Restoration within the limit, notice before planned and after emergency cuts, overruns; whole months", Tags: []string{"reliability"}}, a.serviceIndicators)
 	huma.Register(h, huma.Operation{OperationID: "counted-interruptions", Method: http.MethodGet, Path: "/api/v1/reliability/interruptions",
 		Summary: "What a figure is made of: each interruption as the policy counts it, with its outage and the rows of the ledger", Tags: []string{"reliability"}}, a.countedInterruptions)
+	huma.Register(h, huma.Operation{OperationID: "losses", Method: http.MethodGet, Path: "/api/v1/losses",
+		Summary: "Energy received and delivered between two midnights, with completeness", Tags: []string{"reliability"}}, a.losses)
 	a.registerPeriods(h)
+}
+
+type lossesInput struct {
+	Unit string `query:"unit" maxLength:"128" doc:"an organisation or node, with all below it; default: all"`
+	By   string `query:"by" enum:"organisation,corporation,company,district,substation,feeder,switch,transformer" default:"transformer" doc:"what a row is"`
+	From string `query:"from" required:"true" maxLength:"10" doc:"first day or month" example:"2026-10"`
+	To   string `query:"to" required:"true" maxLength:"10" doc:"the day or month after the last: not included" example:"2026-11"`
+}
+
+func (a *API) losses(ctx context.Context, in *lossesInput) (*document, error) {
+	q, err := (&ReportInput{Unit: in.Unit, By: in.By, From: in.From, To: in.To}).request()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.options.Books.Losses(ctx, q)
+	if err != nil {
+		return nil, a.bookProblem(ctx, err)
+	}
+	return &document{answer}, nil
 }
 
 type countedInput struct {

@@ -165,3 +165,16 @@ CREATE TRIGGER book_organisation_changed AFTER UPDATE ON organisation_version RE
   FOR EACH STATEMENT EXECUTE FUNCTION book_organisation_changed();
 CREATE TRIGGER book_node_gone AFTER DELETE ON node_version FOR EACH STATEMENT EXECUTE FUNCTION book_place();
 CREATE TRIGGER book_organisation_gone AFTER DELETE ON organisation_version FOR EACH STATEMENT EXECUTE FUNCTION book_place();
+
+CREATE TABLE loss_term (
+  unit     text NOT NULL,
+  line     int NOT NULL,
+  side     text NOT NULL CHECK (side IN ('received', 'delivered')),
+  sign     smallint NOT NULL CHECK (sign IN (-1, 1)),
+  point    text NOT NULL,
+  register text NOT NULL CHECK (register IN ('import', 'export')),
+  label    text NOT NULL,
+  PRIMARY KEY (unit, line)
+);
+COMMENT ON TABLE loss_term IS 'the energy balance of a node or organisation, as data; units without terms have the usual one';
+COMMENT ON COLUMN loss_term.point IS 'a usage point, or a device that stands for a node; empty: all usage points below';

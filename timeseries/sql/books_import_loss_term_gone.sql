@@ -1,0 +1,1 @@
+DELETE FROM loss_term WHERE unit IN (SELECT id FROM import_line)

@@ -1,0 +1,1 @@
+SELECT unit, side, sign, point, register, label FROM loss_term ORDER BY unit, line
