@@ -144,7 +144,7 @@ type watch struct {
 func (r *Runner) begin(ctx context.Context, epoch int64) (*watch, error) {
 	began := time.Now()
 	// The registry of a million usage points is some hundred megabytes of which little is left afterwards.
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	registry, err := r.store.Grid(ctx)
 	if err != nil {
 		return nil, err

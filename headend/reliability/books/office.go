@@ -256,10 +256,10 @@ func (o *Office) Run(ctx context.Context) error {
 			continue
 		case <-changed:
 		}
-		select { // changes come in a row; the sums follow every few seconds, answers do not wait for them
+		select { // in a storm the ledger changes each second, and who detects needs the machine; answers do not wait for the sums
 		case <-ctx.Done():
 			return nil
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 		}
 	}
 }
