@@ -309,8 +309,11 @@ func (o *Office) makeAll(ctx context.Context, s headend.BookSnapshot, st *headen
 	if err := s.Clear(ctx); err != nil {
 		return err
 	}
+	if st.Revision == 0 {
+		return nil // no ledger, no reason to hold the registry in memory
+	}
 	w, err := o.theWorld(ctx, s, st.Registry)
-	if err != nil || st.Revision == 0 {
+	if err != nil {
 		return err
 	}
 	last, err := s.LastPoint(ctx)
