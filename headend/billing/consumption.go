@@ -6,26 +6,27 @@ import (
 
 // Consumption is what a usage point drew (or fed in) over a period, after the multiplier.
 type Consumption struct {
-	Period   Period
-	Quantity headend.Quantity
-	Wh       int64  // only where Absent is ""
-	Absent   Reason // of the first part that is not known
-	AtLeast  int64  // the sum of the parts that are known
-	How      How    // the worst of all registers used
-	Quality  headend.Quality
-	Parts    []Part // one for each meter and multiplier, in order of time
+	Period   Period           `json:"period"`
+	Quantity headend.Quantity `json:"quantity"`
+	Wh       int64            `json:"wh"`                 // only where Absent is ""
+	Absent   Reason           `json:"absent,omitempty"`   // of the first part that is not known
+	AtLeast  int64            `json:"at_least,omitempty"` // the sum of the parts that are known
+	How      How              `json:"how,omitempty"`      // the worst of all registers used
+	Quality  headend.Quality  `json:"quality,omitempty"`
+	Parts    []Part           `json:"parts,omitempty"` // one for each meter and multiplier, in order of time
 }
 
 // Part is the share of one meter under one multiplier.
 type Part struct {
-	Period     Period
-	Meter      headend.DeviceID
-	Start, End Read
-	Register   int64 // counted between them, before the multiplier
-	Multiplier Multiplier
-	Wh         int64 // after it, rounded down register by register, so that parts that meet add up
-	Rolled     bool  // the register went through zero
-	Absent     Reason
+	Period     Period           `json:"period"`
+	Meter      headend.DeviceID `json:"meter,omitempty"`
+	Start      Read             `json:"start,omitzero"`
+	End        Read             `json:"end,omitzero"`
+	Register   int64            `json:"register_wh,omitempty"` // counted between them, before the multiplier
+	Multiplier Multiplier       `json:"multiplier,omitzero"`
+	Wh         int64            `json:"wh"`               // after it, rounded down register by register, so that parts that meet add up
+	Rolled     bool             `json:"rolled,omitempty"` // the register went through zero
+	Absent     Reason           `json:"absent,omitempty"`
 }
 
 // Consumption is what was counted over a period. It returns ErrPeriod for one that is none.

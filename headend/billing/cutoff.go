@@ -73,14 +73,14 @@ func (c CutOff) Validate() error {
 
 // Read is a register at a cut-off.
 type Read struct {
-	At       time.Time
-	Meter    headend.DeviceID
-	Wh       int64 // on the dial, before the multiplier; only where Absent is ""
-	How      How
-	Distance time.Duration // from At to the read that was used, or to the nearer of two; negative: before
-	Quality  headend.Quality
-	Noted    bool // written down at an exchange
-	Absent   Reason
+	At       time.Time        `json:"at"`
+	Meter    headend.DeviceID `json:"meter,omitempty"`
+	Wh       int64            `json:"wh"` // on the dial, before the multiplier; only where Absent is ""
+	How      How              `json:"how,omitempty"`
+	Distance time.Duration    `json:"distance_ns,omitempty"` // from At to the read that was used, or to the nearer of two; negative: before
+	Quality  headend.Quality  `json:"quality,omitempty"`
+	Noted    bool             `json:"noted,omitempty"` // written down at an exchange
+	Absent   Reason           `json:"absent,omitempty"`
 
 	count int64 // within its chain
 	group int

@@ -27,6 +27,7 @@
 //   - No wrong consumption: what cannot be known has a Reason and no number. A register that runs backwards is
 //     consumption only as a proven roll-over: its dial's length is known and no more than the connection can carry
 //     went through. A step of which the dial could have gone round once more than seen is not known either.
+//     A meter that loses count while nobody reads it, and is above its last read again when somebody does, cannot be told.
 //   - Energy is whole Wh in int64; a product that does not fit is a Reason, never an overflow.
 //   - Consumption of two periods that meet adds up to that of both together, however their cut-off was had: both use
 //     the same register for it.

@@ -10,7 +10,10 @@ import (
 var ErrPeriod = errors.New("no period")
 
 // Period is the time from From until To.
-type Period struct{ From, To time.Time }
+type Period struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
 
 // Validate returns ErrPeriod with what is wrong.
 func (p Period) Validate() error {

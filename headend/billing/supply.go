@@ -31,8 +31,10 @@ func (f Fitting) period() Period { return Period{f.From, f.To} }
 
 // Multiplier is the ratio of current and voltage transformers, Numerator/Denominator, from From until To.
 type Multiplier struct {
-	Numerator, Denominator int64
-	From, To               time.Time // zero: no limit on that side
+	Numerator   int64     `json:"numerator"`
+	Denominator int64     `json:"denominator"`
+	From        time.Time `json:"from,omitzero"` // zero: no limit on that side
+	To          time.Time `json:"to,omitzero"`
 }
 
 var once = Multiplier{Numerator: 1, Denominator: 1}

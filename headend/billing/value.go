@@ -38,15 +38,15 @@ func (s *State) UnmarshalText(text []byte) error {
 
 // Value is the energy of one interval of a usage point, after the multiplier.
 type Value struct {
-	Period   Period
-	Meter    headend.DeviceID // at the end of the interval; "" where none was installed
-	State    State
-	Wh       int64  // 0 where Missing, and means nothing there
-	Method   Method // where Estimated
-	Summed   bool   // where Estimated: the estimates of this gap add up to the register difference
-	Absent   Reason // where Missing, and why the measured value was missing where Estimated
-	Quality  headend.Quality
-	Verdicts Verdict
+	Period   Period           `json:"period"`
+	Meter    headend.DeviceID `json:"meter,omitempty"` // at the end of the interval; "" where none was installed
+	State    State            `json:"state"`
+	Wh       int64            `json:"wh"`               // 0 where Missing, and means nothing there
+	Method   Method           `json:"method,omitempty"` // where Estimated
+	Summed   bool             `json:"summed,omitempty"` // where Estimated: the estimates of this gap add up to the register difference
+	Absent   Reason           `json:"absent,omitempty"` // where Missing, and why the measured value was missing where Estimated
+	Quality  headend.Quality  `json:"quality,omitempty"`
+	Verdicts Verdict          `json:"verdicts,omitempty"`
 }
 
 // Series is the energy of the intervals a schedule has in a period. An interval is measured where registers at both its
@@ -84,12 +84,12 @@ func (m *Metering) tight(s Schedule) *Metering {
 
 // Demand is the greatest mean power of an interval in a period.
 type Demand struct {
-	W         int64  // rounded down; only where Intervals > 0
-	At        Period // the interval; the first of several
-	Intervals int    // that have a value
-	Estimated int    // of them
-	Missing   int    // that have none: if any, W is only a lower bound
-	Absent    Reason
+	W         int64  `json:"w"`                   // rounded down; only where Absent is ""
+	At        Period `json:"at,omitzero"`         // the interval; the first of several
+	Intervals int    `json:"intervals"`           // that have a value
+	Estimated int    `json:"estimated,omitempty"` // of them
+	Missing   int    `json:"missing,omitempty"`   // that have none: if any, W is only a lower bound
+	Absent    Reason `json:"absent,omitempty"`
 }
 
 // MaximumDemand finds the maximum among values of equal or different lengths.
