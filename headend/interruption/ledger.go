@@ -22,6 +22,7 @@ type row struct {
 	gasped   bool
 	up       bool
 	own      bool // by decision
+	again    bool // it ended before the next loss: when is not known
 }
 
 func (r *row) from() moment {
@@ -97,21 +98,13 @@ func (d *Detector) derive(component int32, cut, until moment, before *ledger) *l
 	}
 	s := &solver{d: d, now: d.now, wake: open}
 	fresh, found := len(l.groups), len(l.busy)
-	for i := range d.net.trees {
-		s.t, s.until, s.memory = &d.net.trees[i], until, map[NodeNo][]*onset{}
-		s.from = max(s.t.from, cut)
-		if i+1 < len(d.net.trees) {
-			s.until = min(until, d.net.trees[i+1].from)
+	kept, onsets := *l, make([]map[NodeNo][]*onset, len(d.net.trees))
+	for round := 1; ; round++ {
+		s.weighAll(l, component, cut, until, onsets)
+		if round == rounds || !s.divide(l, fresh, onsets) {
+			break
 		}
-		if s.until <= s.from {
-			continue
-		}
-		lo := sort.Search(len(s.t.top), func(k int) bool { return d.net.nodes[s.t.top[k]].component >= component })
-		for ; lo < len(s.t.top) && d.net.nodes[s.t.top[lo]].component == component; lo++ {
-			for _, o := range s.onsets(s.t.top[lo]) {
-				s.accept(l, o, NoNode, NoPoint)
-			}
-		}
+		*l = kept
 	}
 	for _, g := range l.groups[fresh:] {
 		s.fill(l, g)
@@ -134,6 +127,29 @@ func (d *Detector) derive(component int32, cut, until moment, before *ledger) *l
 	s.close(l, component)
 	l.wake = s.wake
 	return l
+}
+
+// weighAll explains all onsets of a component between cut and until, and keeps those of each tree.
+func (s *solver) weighAll(l *ledger, component int32, cut, until moment, onsets []map[NodeNo][]*onset) {
+	trees := s.d.net.trees
+	s.wake = open
+	for i := range trees {
+		s.t, s.until, s.memory = &trees[i], until, map[NodeNo][]*onset{}
+		onsets[i] = s.memory
+		s.from = max(s.t.from, cut)
+		if i+1 < len(trees) {
+			s.until = min(until, trees[i+1].from)
+		}
+		if s.until <= s.from {
+			continue
+		}
+		lo := sort.Search(len(s.t.top), func(k int) bool { return s.d.net.nodes[s.t.top[k]].component >= component })
+		for ; lo < len(s.t.top) && s.d.net.nodes[s.t.top[lo]].component == component; lo++ {
+			for _, o := range s.onsets(s.t.top[lo]) {
+				s.accept(l, o, NoNode, NoPoint)
+			}
+		}
+	}
 }
 
 // keep takes over what ended before the cut, and what began after until.
@@ -325,6 +341,7 @@ type hope struct {
 	ends  []moment // exact ones, in order
 	near  bool     // of its own node, so that the median holds for it
 	bound moment   // first sign of life of a neighbour at the same node that had gasped; open: none
+	again bool     // it is the next loss instead
 }
 
 // narrow narrows what is hoped for to a node with an onset of its own.
@@ -350,10 +367,10 @@ func (s *solver) narrow(o *onset, h hope) hope {
 			h.ends = []moment{w.end}
 		}
 	}
-	h.bound = open
+	h.bound, h.again = open, false
 	for i := range o.members {
-		if m := &o.members[i]; m.end == open {
-			h.bound = min(h.bound, m.bound)
+		if m := &o.members[i]; m.end == open && m.bound < h.bound {
+			h.bound, h.again = m.bound, m.again
 		}
 	}
 	return h
@@ -364,7 +381,7 @@ func (s *solver) collect(l *ledger, g *group, v NodeNo, o *onset, h hope) {
 	if o != nil {
 		h = s.narrow(o, h)
 	} else {
-		h.near, h.bound = false, open
+		h.near, h.bound, h.again = false, open, false
 	}
 	m := g.onset.begin()
 	mask := headend.Phases(g.mask)
@@ -422,10 +439,15 @@ func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row 
 		r.start, r.startBy = m, ByNeighbour
 	}
 	if r.end == open {
-		r.end, r.endBy = s.endOf(x.point, max(r.from(), x.edge()), h, true)
+		limit := open
+		if x.again {
+			limit = x.bound
+		}
+		r.end, r.endBy = s.endOf(x.point, max(r.from(), x.edge()), h, true, limit)
 		if x.bound < open && r.end > x.bound {
 			r.end, r.endBy = x.bound, ByLifeSign
 		}
+		r.again = x.again && r.end == x.bound
 	}
 	if r.startBy == ByNeighbour { // unless it lived since then
 		margin := span(s.d.settings.Margin)
@@ -463,7 +485,7 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 		if h.m != unknown && s.lives(&subject, from+span(s.d.settings.Margin), min(first, h.bound)) {
 			return nil, true
 		}
-		end, by = s.endOf(p, from, h, false)
+		end, by = s.endOf(p, from, h, false, open)
 	} else {
 		end, by = h.ends[(len(h.ends)-1)/2], ByNeighbour
 	}
@@ -474,18 +496,20 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 	if h.m == unknown {
 		r.startBy = ByNothing
 	}
+	r.again = h.again && end == h.bound
 	return r, false
 }
 
-// endOf is when a usage point that was dark from a moment came back, as its neighbours and its own signs of life tell.
-func (s *solver) endOf(p PointNo, from moment, h hope, own bool) (moment, Basis) {
+// endOf is when a usage point that was dark from a moment came back, as its neighbours and its own signs of life tell. It
+// was back at the limit: what came later is of no use.
+func (s *solver) endOf(p PointNo, from moment, h hope, own bool, limited moment) (moment, Basis) {
 	margin := span(s.d.settings.Margin)
 	subject := s.d.subjectOf(p, from)
-	life := subject.lifeAfter(from + margin)
+	life := min(subject.lifeAfter(from+margin), limited)
 	latest := func(ends []moment, limit moment) moment { // the last of them not after the limit
 		found := open
 		for _, e := range ends {
-			if e > from && e <= limit {
+			if e > from && e <= limit && e <= limited {
 				found = e
 			}
 		}
@@ -493,7 +517,7 @@ func (s *solver) endOf(p PointNo, from moment, h hope, own bool) (moment, Basis)
 	}
 	if h.near {
 		end := h.ends[(len(h.ends)-1)/2]
-		if end > from && (life == open || life >= end-margin) {
+		if end > from && end <= limited && (life == open || life >= end-margin) {
 			return end, ByNeighbour
 		}
 		if end = latest(h.ends, life.plus(margin)); end < open {
@@ -546,7 +570,7 @@ func (s *solver) settle(l *ledger, fresh int) {
 		}
 		one := all[:n]
 		if n > 1 {
-			one = unite(one, l.groups)
+			one = unite(one, l.groups, span(s.d.settings.Tolerance))
 		}
 		for _, r := range one {
 			l.groups[r.group].rows = append(l.groups[r.group].rows, r)
@@ -556,7 +580,7 @@ func (s *solver) settle(l *ledger, fresh int) {
 }
 
 // unite merges the rows of one usage point.
-func unite(rows []row, groups []*group) []row {
+func unite(rows []row, groups []*group, tolerance moment) []row {
 	overlaps := func(a, b *row) bool { return a.from() <= b.end && b.from() <= a.end }
 	truths := slices.ContainsFunc(rows, func(r row) bool { return r.truth })
 	if truths {
@@ -595,13 +619,13 @@ func unite(rows []row, groups []*group) []row {
 	var out []row
 	for _, r := range rows {
 		k := len(out) - 1
-		if k < 0 || r.from() > out[k].end {
+		if k < 0 || r.from() > out[k].end && (!out[k].again || r.from() > out[k].end+tolerance) {
 			out = append(out, r)
 			continue
 		}
 		last := &out[k]
 		if r.end > last.end {
-			last.end, last.endBy = r.end, r.endBy
+			last.end, last.endBy, last.again = r.end, r.endBy, r.again
 		}
 		if last.phases != 0 && (r.phases == 0 || r.phases != last.phases) {
 			last.phases |= r.phases

@@ -83,13 +83,14 @@ func (o *onset) firstEnd(now moment) moment {
 
 // solver derives the ledger of one component. It lives for one Advance.
 type solver struct {
-	d      *Detector
-	t      *tree
-	now    moment
-	from   moment // onsets from here on: when the tree begins, or what is before is settled
-	until  moment // when the tree ends
-	memory map[NodeNo][]*onset
-	wake   moment // when time alone would change what is derived
+	d       *Detector
+	t       *tree
+	now     moment
+	from    moment // onsets from here on: when the tree begins, or what is before is settled
+	until   moment // when the tree ends
+	memory  map[NodeNo][]*onset
+	divided map[PointNo][]stretch // see divide
+	wake    moment                // when time alone would change what is derived
 
 	places  []*member // see at
 	gateway DeviceNo  // that was asked for last, and
@@ -126,7 +127,14 @@ func (s *solver) linkLost(g DeviceNo, m moment) bool {
 func (s *solver) weights(v NodeNo) *weights { return &s.d.weights[s.d.net.nodes[v].segment] }
 
 // stretchesOf are those of a usage point, worked out when its evidence has changed.
-func (s *solver) stretchesOf(p PointNo) []stretch { return s.d.workedOut(p).spans }
+func (s *solver) stretchesOf(p PointNo) []stretch {
+	if len(s.divided) > 0 {
+		if list, found := s.divided[p]; found {
+			return list
+		}
+	}
+	return s.d.workedOut(p).spans
+}
 
 // nothing is worked out of no evidence.
 var nothing worked
@@ -165,6 +173,7 @@ func (s *solver) own(v NodeNo, p PointNo, x *stretch) float64 {
 	switch {
 	case x.up:
 		sum += w.up
+	case x.again: // what said so may only have been a repeat
 	case x.bound < open && !s.linkLost(s.gatewayOf(p, x.bound), x.bound):
 		sum += w.noUp
 	}

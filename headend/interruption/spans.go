@@ -35,10 +35,12 @@ type stretch struct {
 	startBy Basis
 	endBy   Basis
 	gasps   int16
-	truth   bool // from the log
-	up      bool // a power-up belongs to it
-	absent  bool // no voltage was measured
-	denied  bool // log or counter say that it was not
+	truth   bool   // from the log
+	up      bool   // a power-up belongs to it
+	absent  bool   // no voltage was measured
+	denied  bool   // log or counter say that it was not
+	again   bool   // bound is the next loss: that it was back before is all that is known
+	next    moment // of a repeat that may be another loss; 0: there is none
 }
 
 // exactEnd tells whether somebody said when it ended.
@@ -274,6 +276,7 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 	var out []stretch
 	var dark *stretch // the one that has not ended, the last of out
 	lastDark := unknown
+	var gasp *said // that was the last
 	margin, tolerance, repeat := span(s.d.settings.Margin), span(s.d.settings.Tolerance), span(s.d.settings.Repeat)
 	revive := func(before, room moment) { // a sign of life ends it
 		if dark == nil {
@@ -301,7 +304,14 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 				continue
 			}
 			revive(e.m, halfMinute)
+			if dark != nil && s.another(gasp, e) {
+				dark.bound, dark.again, dark = e.m, true, nil
+			}
+			gasp = e
 			if dark != nil {
+				if !arrival && dark.startBy == ByDevice && e.m-dark.start > tolerance && dark.next == 0 {
+					dark.next = e.m
+				}
 				dark.gasps++
 				lastDark = e.m
 				if !arrival && dark.startBy == ByArrival {
@@ -366,6 +376,14 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 		dark.bound = s.lifeAfter(lastDark + margin)
 	}
 	return out
+}
+
+// another tells whether a gasp is of another loss than the one before it: the device timed and numbered both, and they
+// differ in both. Of those without numbers neighbours must tell.
+func (s *subject) another(before, g *said) bool {
+	const timed = flagArrival
+	return before != nil && before.device == g.device && (before.flags|g.flags)&timed == 0 && before.seq != headend.NoSeq && g.seq != headend.NoSeq &&
+		before.seq != g.seq && g.m-before.m > span(s.d.settings.Tolerance)
 }
 
 // echo tells that nothing but signs of life follows a gasp without a time: no power-up before them.
