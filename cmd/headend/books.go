@@ -35,7 +35,7 @@ func (b bookAnswers) ClosedPeriods(ctx context.Context, organisation string, mon
 
 func (b bookAnswers) ClosePeriod(ctx context.Context, p headend.ClosedPeriod) (headend.ClosedPeriod, error) {
 	closed, err := b.office.Close(ctx, books.Closing{Organisation: p.Organisation, Month: p.Month, Policy: p.Policy, By: p.By, Reason: p.Reason})
-	var unchanged *books.ErrUnchanged
+	var unchanged *books.Unchanged
 	if errors.As(err, &unchanged) {
 		return closed, &headend.BadRequest{Reason: unchanged.Error()}
 	}

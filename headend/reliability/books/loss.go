@@ -78,7 +78,7 @@ func (o *Office) losses(ctx context.Context, s headend.BookSnapshot, q headend.R
 		return nil, err
 	}
 	below := b.below(units)
-	out := &LossReport{By: q.By, From: b.from, To: b.to, Rows: []LossRow{}}
+	out := &LossReport{By: q.By, From: o.local(b.from), To: o.local(b.to), Rows: []LossRow{}}
 	for _, u := range units {
 		f := &reliability.Formula{ID: u.id, Terms: b.terms[u.id]}
 		row := LossRow{ID: u.id, Name: u.name, Kind: u.kind, Level: u.level, Formula: "own"}

@@ -296,6 +296,9 @@ func (o *Office) Settle(ctx context.Context) error {
 
 func (o *Office) now() time.Time { return o.options.Now().UTC().Truncate(time.Millisecond) }
 
+// local is a moment as it is shown: in the utility's zone.
+func (o *Office) local(t time.Time) time.Time { return t.In(o.calendar.Zone()) }
+
 // usable tells whether stored sums may be followed up.
 func (o *Office) usable(st *headend.BookStanding) bool {
 	return st.Stored != nil && st.Stored.Placement == st.Placement && st.Stored.Kept == o.kept() && st.Stored.Revision <= st.Revision

@@ -64,17 +64,17 @@ type RowDifference struct {
 
 const mostChanges = 1000
 
-// ErrUnchanged says that a closed month is closed again and nothing has changed.
-type ErrUnchanged struct{ Last headend.ClosedPeriod }
+// Unchanged says that a closed month is closed again and nothing has changed.
+type Unchanged struct{ Last headend.ClosedPeriod }
 
 // Error names the revision that stands.
-func (e *ErrUnchanged) Error() string {
+func (e *Unchanged) Error() string {
 	return fmt.Sprintf("%s of %s is closed already, and its figures are still those of revision %d", e.Last.Month.Format("2006-01"), e.Last.Organisation, e.Last.Number)
 }
 
 // Close stores the figures of a month of an organisation and all below it as they are, with the revision of the ledger
 // they were computed from. Where it was closed before and the figures are others now, that makes another revision with its
-// reason and difference; where they are the same, *ErrUnchanged.
+// reason and difference; where they are the same, *Unchanged.
 func (o *Office) Close(ctx context.Context, c Closing) (closed headend.ClosedPeriod, err error) {
 	month := reliability.MonthOf(c.Month.Year(), c.Month.Month())
 	if strings.TrimSpace(c.By) == "" {
@@ -119,7 +119,7 @@ func (o *Office) compare(ctx context.Context, s headend.BookSnapshot, last heade
 		return err
 	}
 	if same {
-		return &ErrUnchanged{last}
+		return &Unchanged{last}
 	}
 	d, reasons, err := o.explain(ctx, s, last, now, month)
 	if err != nil {

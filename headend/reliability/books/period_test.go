@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"lastgasp/headend"
 	"lastgasp/headend/reliability/books"
 	"lastgasp/timeseries"
@@ -32,7 +34,7 @@ func TestALateLogMakesASecondRevisionOfAClosedMonth(t *testing.T) {
 	if err != nil || first.Number != 1 || first.Revision != 1 || len(first.Difference) > 0 {
 		t.Fatalf("%+v %v", first, err)
 	}
-	var unchanged *books.ErrUnchanged
+	var unchanged *books.Unchanged
 	if _, err := o.Close(t.Context(), closing); !errors.As(err, &unchanged) || unchanged.Last.Number != 1 {
 		t.Fatal("closed twice", err)
 	}
@@ -75,6 +77,6 @@ func TestALateLogMakesASecondRevisionOfAClosedMonth(t *testing.T) {
 	}
 	again.Stored = false
 	if got, err := json.Marshal(again); err != nil || !bytes.Equal(got, first.Figures) {
-		t.Errorf("%s\nis not\n%s", got, first.Figures)
+		t.Error(cmp.Diff(string(first.Figures), string(got)))
 	}
 }

@@ -171,6 +171,7 @@ func (r *reporting) begin(ctx context.Context, q headend.ReportRequest) (err err
 	if !q.AsOf.IsZero() {
 		r.edition.AsOf = q.AsOf
 	}
+	r.edition.AsOf = r.office.local(r.edition.AsOf)
 	r.w, err = r.office.theWorld(ctx, r.s, r.st.Registry)
 	return err
 }
