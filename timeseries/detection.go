@@ -12,15 +12,22 @@ import (
 )
 
 // Detection is the state of the detector as it was last recorded, with its outages and rows of the ledger that are not
-// over or reach into the time that is replayed. What was imported is not among them.
-func (s *Store) Detection(ctx context.Context) (d headend.Detection, err error) {
+// over or reach into the time that is replayed. What was imported is not among them. now is what the clock shows: a state
+// from later was recorded by a clock that was ahead, and is put back by as much, lest evidence counts as too old until then.
+func (s *Store) Detection(ctx context.Context, now time.Time) (d headend.Detection, err error) {
 	err = s.read(ctx, func(tx pgx.Tx) error {
-		var from, now *time.Time
+		var from, recorded *time.Time
 		var outages, rows int64
-		if err := tx.QueryRow(ctx, sqlDetectionState).Scan(&d.Cursor, &from, &now, &outages, &rows, &d.Storm, &d.Settings); err != nil {
+		if err := tx.QueryRow(ctx, sqlDetectionState).Scan(&d.Cursor, &from, &recorded, &outages, &rows, &d.Storm, &d.Settings); err != nil {
 			return err
 		}
-		d.ReplayFrom, d.Now, d.NextOutage, d.NextRow = end(from), end(now), uint64(outages), uint64(rows)
+		d.ReplayFrom, d.Now, d.NextOutage, d.NextRow = end(from), end(recorded), uint64(outages), uint64(rows)
+		if ahead := d.Now.Sub(now); ahead > 0 && !d.Now.IsZero() {
+			d.Now = now.UTC()
+			if !d.ReplayFrom.IsZero() {
+				d.ReplayFrom = d.ReplayFrom.Add(-ahead)
+			}
+		}
 		if d.Outages, err = list(ctx, tx, scanOutage, picked(sqlOutageSelect, pick{"window", sqlDetectionOutage}), d.ReplayFrom); err != nil {
 			return err
 		}

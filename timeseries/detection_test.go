@@ -79,7 +79,7 @@ func TestWhatIsRecordedIsThereAgain(t *testing.T) {
 		if revision != 1 {
 			t.Errorf("revision %d", revision)
 		}
-		got, err := s.Detection(t.Context())
+		got, err := s.Detection(t.Context(), time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -493,7 +493,7 @@ func TestAStormIsRecordedInSeconds(t *testing.T) {
 		record(t, s, epoch, headend.Detection{Outages: []headend.Outage{outage(1, headend.OutageRestored)}, Rows: rows})
 		second := time.Since(began)
 		began = time.Now()
-		d, err := s.Detection(t.Context())
+		d, err := s.Detection(t.Context(), time.Now())
 		if err != nil || len(d.Rows) != many {
 			t.Fatal(len(d.Rows), err)
 		}

@@ -95,7 +95,7 @@ func TestHistoryIsImportedIntoTheLedger(t *testing.T) {
 		if diff := cmp.Diff(before, then); diff != "" || err != nil {
 			t.Errorf("as of the first revision: %v (-want +got):\n%s", err, diff)
 		}
-		d, err := s.Detection(t.Context())
+		d, err := s.Detection(t.Context(), time.Now())
 		if err != nil || len(d.Outages)+len(d.Rows) > 0 {
 			t.Errorf("imported history is among the detector's own: %+v, %v", d, err)
 		}

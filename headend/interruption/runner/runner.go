@@ -21,7 +21,8 @@ type Store interface {
 	// Lease waits until this head-end is the one that detects. The epoch names its turn; lost is closed when it is over.
 	Lease(ctx context.Context, holder string) (epoch int64, lost <-chan struct{}, release func(), err error)
 	Grid(ctx context.Context) (headend.Grid, error)
-	Detection(ctx context.Context) (headend.Detection, error)
+	// Detection is what was recorded last, put back where that was by a clock that was ahead of now.
+	Detection(ctx context.Context, now time.Time) (headend.Detection, error)
 	LastTallies(ctx context.Context, since time.Time) ([]headend.SegmentTally, error)
 	// Replay feeds all evidence from a device time on, Feed what was committed since a cursor.
 	Replay(ctx context.Context, from time.Time, to headend.Feed) (cursor string, err error)
@@ -137,6 +138,7 @@ type watch struct {
 	cursor   string
 	told     map[uint64]headend.Outage // outages that are not closed, as they were last told
 	recorded time.Time
+	latest   time.Time // that the clock has shown
 	tallied  time.Time // the last day whose tallies were taken
 }
 
@@ -153,11 +155,11 @@ func (r *Runner) begin(ctx context.Context, epoch int64) (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := r.store.Detection(ctx)
+	now := r.options.Now()
+	state, err := r.store.Detection(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	now := r.options.Now()
 	w := &watch{Runner: r, epoch: epoch, grid: grid, detector: interruption.New(grid.Network, r.options.Settings), told: map[uint64]headend.Outage{}, recorded: state.Now}
 	w.feeder = NewFeeder(grid, w.detector)
 	if err := w.measure(ctx, now); err != nil {
@@ -204,11 +206,18 @@ func (w *watch) measure(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// work feeds, derives and records until the registry changes (nil) or something ends the turn.
+// clockTrembles is how far the clock may go back without the detector beginning anew: for it, time stands still meanwhile.
+const clockTrembles = time.Minute
+
+// work feeds, derives and records until the registry changes or the clock is put back (nil), or something ends the turn.
 func (w *watch) work(ctx context.Context, lost, changed <-chan struct{}) error {
 	tick := time.NewTicker(w.options.Every)
 	defer tick.Stop()
 	for {
+		if now := w.options.Now(); now.Before(w.latest.Add(-clockTrembles)) {
+			w.options.Log.Warn("the clock was put back; interruptions are detected anew from what is stored", slog.Duration("by", w.latest.Sub(now)))
+			return nil
+		}
 		if err := w.step(ctx); err != nil {
 			return err
 		}
@@ -231,6 +240,9 @@ func (w *watch) step(ctx context.Context) error {
 		return err
 	}
 	now, began := w.options.Now(), time.Now()
+	if now = now.Round(0); now.After(w.latest) { // by the clock on the wall, which may jump
+		w.latest = now
+	}
 	changes := w.detector.Advance(now)
 	w.metrics.derive.Observe(time.Since(began).Seconds())
 	w.cursor = next
