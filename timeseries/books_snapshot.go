@@ -32,7 +32,7 @@ func (s *Store) KeepBooks(ctx context.Context, keep func(headend.BookSnapshot) e
 	if err != nil {
 		return false, fmt.Errorf("books: %w", slow(ctx, withoutSecret(err)))
 	}
-	err = tx.QueryRow(ctx, sqlBooksLock).Scan(&kept)
+	err = tx.QueryRow(ctx, sqlBooksLock).Scan(&kept, nil, nil, nil)
 	if err == nil && kept {
 		err = keep(&bookSnapshot{tx: tx, books: map[headend.BookKey]int16{}})
 	}
