@@ -23,8 +23,11 @@ type fitted struct {
 
 // NewMetering proves the registers of a usage point. Points are by device, in order of time, no two of a device at
 // the same time; those outside its fittings are not used. To say anything at a cut-off it needs the points around it.
-// It returns ErrSupply, or an error that names the points out of order.
+// It returns headend.Unknown for a quantity that is no energy register, ErrSupply, or an error that names the points out of order.
 func NewMetering(s Supply, quantity headend.Quantity, points map[headend.DeviceID][]Point, policy CutOff) (*Metering, error) {
+	if !quantity.IsEnergy() {
+		return nil, &headend.Unknown{What: "energy register", ID: string(quantity)}
+	}
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}

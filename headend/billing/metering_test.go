@@ -260,6 +260,10 @@ func TestBadSupply(t *testing.T) {
 	if _, err := NewMetering(oneMeter(home), headend.ImportWh, map[headend.DeviceID][]Point{"M1": {point(1, 0, 1), point(1, 0, 2)}}, CutOff{}); err == nil {
 		t.Error("two registers at one time were taken")
 	}
+	var unknown *headend.Unknown
+	if _, err := NewMetering(oneMeter(home), headend.V1, nil, CutOff{}); !errors.As(err, &unknown) {
+		t.Errorf("consumption of volts: %v", err)
+	}
 	m := metering(t, oneMeter(home), nil, CutOff{})
 	for _, p := range []Period{{at(2, 0), at(1, 0)}, {at(2, 0), at(2, 0)}, {at(2, 0), time.Time{}}} {
 		if _, err := m.Consumption(p); !errors.Is(err, ErrPeriod) {

@@ -170,3 +170,28 @@ func TestGate(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the bytes: an error or lines, no panic; what is whole has an id.
+func FuzzSnapshot(f *testing.F) {
+	text, _ := snapshot(f, line("U1", utcValues(lost(1, -1, 3))...), line("U2"))
+	f.Add(text)
+	f.Add(text[:len(text)/2])
+	f.Add([]byte(`{"header":{"lastgasp_billing":1}}{"totals":{"lines":0}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := OpenSnapshot(bytes.NewReader(text))
+		lines := 0
+		for err == nil {
+			if _, err = s.Next(); err == nil {
+				lines++
+			}
+		}
+		if !errors.Is(err, io.EOF) && !errors.Is(err, ErrSnapshot) {
+			t.Fatal(err)
+		}
+		if errors.Is(err, io.EOF) {
+			if id, totals := s.ID(); len(id) != 64 || totals.Lines != lines {
+				t.Fatalf("%s, %+v of %d lines", id, totals, lines)
+			}
+		}
+	})
+}
