@@ -38,6 +38,14 @@ var (
 	sqlPlanSelect string
 	//go:embed sql/decision_select.sql
 	sqlDecisionSelect string
+	//go:embed sql/decision_lock.sql
+	sqlDecisionLock string
+	//go:embed sql/decision_stage.sql
+	sqlDecisionStage string
+	//go:embed sql/decision_revise.sql
+	sqlDecisionRevise string
+	//go:embed sql/decision_outage.sql
+	sqlDecisionOutage string
 	//go:embed sql/detection_state.sql
 	sqlDetectionState string
 	//go:embed sql/detection_outage.sql
