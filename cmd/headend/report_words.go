@@ -39,7 +39,7 @@ var labels = map[string][2]string{
 	"count":        {"Số lần kéo dài", "Sustained outages"},
 	"ci":           {"Lượt KH kéo dài", "Sustained customers"},
 	"cmi":          {"Phút KH", "Customer minutes"},
-	"plan":         {"KH năm ", "Plan "},
+	"plan":         {"Kế hoạch năm ", "Plan "},
 	"cumulative":   {"Lũy kế ", "Cumulative "},
 	"last year":    {"Cùng kỳ ", "Last year "},
 	"fault":        {"Sự cố", "Fault"},
