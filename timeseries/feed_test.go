@@ -322,3 +322,26 @@ func TestSignsOfLifeAreDroppedAndPlansAreNot(t *testing.T) {
 		}
 	})
 }
+
+// While an outage lasts, the signs of life from when it began are replayed: a restart must find the same customers in it.
+func TestSignsOfLifeStayWhileAnOutageLasts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		now := time.Now()
+		for _, days := range []int{40, 20, 9, 1} {
+			appendAll(t, s, batch("M1", now.AddDate(0, 0, -days), "p", 1.0))
+		}
+		epoch, _, _ := lease(t, s, "a")
+		kept := func(from time.Time, want int) {
+			t.Helper()
+			record(t, s, epoch, headend.Detection{ReplayFrom: from})
+			timeseries.Forget(t.Context(), s, now)
+			if f, _ := replay(t, s, now.AddDate(-1, 0, 0)); len(f.signs) != want {
+				t.Errorf("replayed from %s: %d signs of life are left, not %d", from.Format(time.DateOnly), len(f.signs), want)
+			}
+		}
+		kept(now.AddDate(-1, 0, 0), 3) // a year is too much
+		kept(now.AddDate(0, 0, -10), 2)
+		kept(now.AddDate(0, 0, -5), 1)
+	})
+}

@@ -61,12 +61,17 @@ func (s *Store) dropQuarantine(ctx context.Context, before time.Time) error {
 }
 
 // lifeSignsKept is how long signs of life can be replayed: the detector looks back 72 h, by the devices' time, and
-// then some.
-const lifeSignsKept = 6 * 24 * time.Hour
+// then some. While an outage lasts it looks back to before that began: without the signs of life from then, a
+// restart would find other customers in it. A month more is what such an outage can keep.
+const (
+	lifeSignsKept = 6 * 24 * time.Hour
+	lifeSignsMore = 30 * 24 * time.Hour
+)
 
-// dropLifeSigns forgets signs of life that came in before the time. Plans and decisions are never dropped.
+// dropLifeSigns forgets signs of life that came in before the time and are not replayed any more. Plans and decisions
+// are never dropped.
 func (s *Store) dropLifeSigns(ctx context.Context, before time.Time) error {
-	if _, err := s.pool.Exec(ctx, sqlLifeSignDrop, before); err != nil {
+	if _, err := s.pool.Exec(ctx, sqlLifeSignDrop, before, before.Add(-lifeSignsMore)); err != nil {
 		return fmt.Errorf("drop signs of life before %s: %w", before.Format(time.RFC3339), err)
 	}
 	return nil
