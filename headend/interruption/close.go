@@ -191,7 +191,7 @@ func (s *solver) compareCounters(l *ledger, component int32) {
 		if dos == nil || len(dos.events) == 0 {
 			continue // out of memory
 		}
-		subject := s.d.subjectOf(p, dos.events[0].at)
+		subject := s.d.subjectOf(p, dos.first())
 		list := subject.correct(dos.events)
 		for _, kind := range []Kind{FailureCount, ShortCount} {
 			var former *said

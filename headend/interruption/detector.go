@@ -143,6 +143,9 @@ func (d *Detector) observe(e *Evidence) Verdict {
 		}
 		return verdict
 	case v != NoNode:
+		if e.Kind == LifeSign {
+			return Taken // of the device, not of the supply
+		}
 		if m < d.parts[d.net.nodes[v].component].since {
 			return TooOld
 		}
@@ -240,13 +243,22 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		return Taken // it may live on its own battery: only the supply side tells (case 26)
 	}
 	if e.kind == LifeSign || e.kind == SupplyPresent {
-		if d.heard(p, r, m) {
+		fresh := d.heard(p, r, m)
+		if e.kind == LifeSign && pt.phases&(pt.phases-1) != 0 {
+			fresh = d.dimmed(r, unmeasured, m) || fresh
+		}
+		if fresh {
 			d.stirAround(p, m)
 		}
-		return Taken
+		if e.kind == LifeSign || e.seq == headend.NoSeq || e.flags&flagArrival != 0 {
+			return Taken
+		}
 	}
 	if e.kind == PowerUp || e.kind == PhaseBack {
 		d.heard(p, r, m)
+	}
+	if (e.kind == SupplyAbsent || e.kind == PhaseLost) && e.value == int64(minute) && e.flags&flagArrival == 0 {
+		return d.observeDim(p, r, &e, m)
 	}
 	v := d.net.nodeAt(p, m)
 	if v == NoNode {
@@ -282,6 +294,44 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	}
 	d.stirUntil(component, urgent, from, reachOf(&e))
 	return Taken
+}
+
+// observeDim takes in what the reading of a minute says of voltages that are gone.
+func (d *Detector) observeDim(p PointNo, r *record, e *event, m moment) Verdict {
+	component := d.net.nodes[d.net.points[p].node].component
+	if m < d.parts[component].since {
+		return TooOld
+	}
+	if r.dossier == nil {
+		r.dossier = newDossier()
+	}
+	what := e.phases
+	if e.kind == SupplyAbsent {
+		what = 0
+	}
+	fresh, first := r.dossier.dimmed(what, m)
+	switch {
+	case !fresh:
+		return Repeated
+	case first:
+		d.stirUntil(component, urgent, m-quiet, reachOf(e))
+	default: // it goes on
+		d.stirUntil(component, stirred, m-quiet, reachOf(e))
+	}
+	r.dossier.epoch = 0
+	return Taken
+}
+
+// dimmed is for signs of life that do not tell of all phases.
+func (d *Detector) dimmed(r *record, what headend.Phases, m moment) bool {
+	if r.dossier == nil {
+		r.dossier = &dossier{}
+	}
+	fresh, _ := r.dossier.dimmed(what, m)
+	if fresh {
+		r.dossier.epoch = 0
+	}
+	return fresh
 }
 
 // reachOf is the latest moment at which an event of a usage point can change anything but by lasting on. A sign of life

@@ -16,6 +16,7 @@ type record struct {
 type dossier struct {
 	events   []event // ordered by compareEvents
 	runs     []run   // older signs of life
+	dims     []dim   // what readings say of voltages that are gone
 	overflow bool    // some evidence was refused as TooMany
 
 	worked *worked // what follows from the events and signs of life, while epoch is the detector's

@@ -53,10 +53,10 @@ type Evidence struct {
 	Phases   headend.Phases
 	MadeUp   bool // the decoder knows that the gateway speaks here for a meter it has not heard
 	Quality  headend.Quality
-	Time     time.Time // when it happened, by the device's clock
-	Received time.Time // when the head-end learned of it first; stands in for a Time that is not usable
-	Seq      int64     // the device's own number of the event, headend.NoSeq where it has none
-	Duration time.Duration
+	Time     time.Time     // when it happened, by the device's clock
+	Received time.Time     // when the head-end learned of it first; stands in for a Time that is not usable
+	Seq      int64         // the device's own number of the event, headend.NoSeq where it has none
+	Duration time.Duration // of SupplyAbsent and PhaseLost a minute: somewhere in the minute from Time on; 0: at Time
 	Count    int64
 }
 

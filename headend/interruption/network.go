@@ -534,3 +534,9 @@ func (t *tree) below(v, node NodeNo) bool {
 	}
 	return false
 }
+
+// AtNode tells whether a device stands at a node, not at a usage point.
+func (n *Network) AtNode(no DeviceNo) bool {
+	d := &n.devices[no]
+	return d.point == NoPoint && d.node != NoNode
+}

@@ -142,11 +142,11 @@ var nothing worked
 // workedOut is what a usage point's evidence says by itself.
 func (d *Detector) workedOut(p PointNo) *worked {
 	dos := d.records[p].dossier
-	if dos == nil || len(dos.events) == 0 {
+	if dos == nil || dos.silent() {
 		return &nothing
 	}
 	if dos.epoch != d.epoch || dos.worked == nil {
-		subject := d.subjectOf(p, dos.events[0].at)
+		subject := d.subjectOf(p, dos.first())
 		spans, sound := subject.stretches(dos.events)
 		dos.worked, dos.epoch = &worked{spans, sound}, d.epoch
 	}
@@ -240,7 +240,7 @@ func (s *solver) direct(v NodeNo) []*onset {
 	fuzzy = attach(list, fuzzy, func(o *onset, m *member) bool { return m.lo-tolerance <= o.m && o.m <= m.hi+tolerance })
 	list = append(list, cluster(v, fuzzy, 2*minute, func(m *member) moment { return m.start })...)
 	returns = attach(list, returns, func(o *onset, m *member) bool {
-		return m.lo.plus(-tolerance) <= o.m && o.m < m.hi && (m.lo != unknown || m.absent || m.end == open || len(memberEnds(o)) == 0 || o.endsNear(m.end, 2*tolerance))
+		return m.lo.plus(-tolerance) <= o.m && (o.m < m.hi || m.absent && o.m <= m.hi+tolerance) && (m.lo != unknown || m.absent || m.end == open || len(memberEnds(o)) == 0 || o.endsNear(m.end, 2*tolerance))
 	})
 	back := cluster(v, returns, tolerance, func(m *member) moment { return m.hi })
 	for _, o := range back {

@@ -179,7 +179,11 @@ func (d *Detector) prune() {
 		if len(r.dossier.runs) > 0 {
 			r.dossier.runs = r.lives.repack(r.dossier.runs, slotOf(before-48*60*minute))
 		}
-		if len(r.dossier.events) == 0 && len(r.dossier.runs) == 0 {
+		if len(r.dossier.dims) > 0 {
+			r.dossier.pruneDims(slotOf(before))
+			r.dossier.epoch = 0
+		}
+		if len(r.dossier.events) == 0 && len(r.dossier.runs) == 0 && len(r.dossier.dims) == 0 {
 			r.dossier = nil
 		}
 	}

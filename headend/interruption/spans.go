@@ -67,6 +67,7 @@ type subject struct {
 	point PointNo // NoPoint for a gateway
 	lives *lives
 	runs  []run
+	dims  []dim
 	clock clock // of the meter: signs of life are kept as it showed them
 }
 
@@ -112,7 +113,7 @@ func (d *Detector) subjectOf(p PointNo, m moment) subject {
 	r := &d.records[p]
 	s := subject{d: d, point: p, lives: &r.lives}
 	if r.dossier != nil {
-		s.runs = r.dossier.runs
+		s.runs, s.dims = r.dossier.runs, r.dossier.dims
 	}
 	if len(d.clocks) > 0 {
 		s.clock = d.clocks[d.net.meterAt(p, m)]
@@ -147,6 +148,9 @@ func (s *stretch) edge() moment {
 // that have higher numbers.
 func (s *subject) correct(events []event) []said {
 	list := make([]said, 0, len(events))
+	if len(s.dims) > 0 {
+		list = s.spoken(s.dims)
+	}
 	for _, e := range events {
 		m := e.at
 		if e.flags&flagArrival == 0 && len(s.d.clocks) > 0 {
@@ -314,6 +318,9 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 				}
 				dark.gasps++
 				lastDark = e.m
+				if !arrival {
+					dark.begun(e.m, tolerance)
+				}
 				if !arrival && dark.startBy == ByArrival {
 					dark.startBy = ByDevice
 				}
@@ -330,20 +337,34 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 			begin(x)
 			lastDark = e.m
 		case SupplyAbsent:
-			if e.phases != 0 && s.point != NoPoint && e.phases != s.d.net.points[s.point].phases || near(truth, e.m, tolerance, tolerance) != nil {
+			if e.phases != 0 && s.point != NoPoint && e.phases != s.d.net.points[s.point].phases || near(truth, e.m, tolerance+moment(e.value), tolerance) != nil {
 				continue
 			}
 			if s.alive(e.m-minute, e.m+minute) {
 				continue // the same minute says both: a sign of life is a veto
 			}
 			revive(e.m, halfMinute)
+			if k := len(out) - 1; dark == nil && k >= 0 && out[k].up && e.m <= out[k].end && out[k].end < e.m+moment(e.value) {
+				continue // it came back within the minute of the reading
+			}
 			lastDark = e.m
+			exact := e.value == 0 && e.seq != headend.NoSeq && !arrival
 			if dark != nil {
 				dark.absent = true
+				if exact {
+					dark.begun(e.m, tolerance)
+				}
 				continue
 			}
-			begin(stretch{start: unknown, lo: s.lifeBefore(e.m), hi: e.m, end: open, bound: open, startBy: ByNothing, endBy: ByNothing, absent: true})
-		case PowerUp:
+			if exact {
+				begin(stretch{start: e.m, lo: e.m - tolerance, hi: e.m + tolerance, end: open, bound: open, startBy: ByDevice, endBy: ByNothing, absent: true})
+				continue
+			}
+			begin(stretch{start: unknown, lo: s.lifeBefore(e.m), hi: e.m + moment(e.value), end: open, bound: open, startBy: ByNothing, endBy: ByNothing, absent: true})
+		case PowerUp, SupplyPresent:
+			if e.kind == SupplyPresent && dark == nil {
+				continue // that it is there, not that it was away
+			}
 			if x := near(truth, e.m, tolerance, margin+tolerance); x != nil {
 				x.up = true
 				if dark == nil {
@@ -378,6 +399,13 @@ func (s *subject) gasped(list []said, truth []stretch) []stretch {
 	return out
 }
 
+// begun gives a stretch that a reading began, somewhere in its minute, the time the device says.
+func (s *stretch) begun(m, tolerance moment) {
+	if s.start == unknown && s.absent && m <= s.hi {
+		s.start, s.lo, s.hi, s.startBy = m, m-tolerance, m+tolerance, ByDevice
+	}
+}
+
 // another tells whether a gasp is of another loss than the one before it: the device timed and numbered both, and they
 // differ in both. Of those without numbers neighbours must tell.
 func (s *subject) another(before, g *said) bool {
@@ -406,7 +434,7 @@ func (s *subject) phased(list []said, truth []stretch) []stretch {
 	}
 	has := s.d.net.points[s.point].phases
 	var gone, all headend.Phases
-	var since moment
+	var since, last moment
 	shut := func(m moment, by Basis, up bool) {
 		if gone == 0 {
 			return
@@ -419,10 +447,19 @@ func (s *subject) phased(list []said, truth []stretch) []stretch {
 			startBy: ByDevice, endBy: by, phases: phases, gasps: 1, up: up})
 		gone, all = 0, 0
 	}
+	back := func(before moment) { // a voltage measured later ends it
+		if gone == 0 {
+			return
+		}
+		if m := s.measured(gone, last+span(s.d.settings.Margin), before); m < open {
+			shut(m, ByLifeSign, true)
+		}
+	}
 	for i := range list {
 		e := &list[i]
 		switch e.kind {
 		case PhaseLost:
+			back(e.m)
 			if near(truth, e.m, 0, 0) != nil || e.phases == 0 {
 				continue
 			}
@@ -431,7 +468,9 @@ func (s *subject) phased(list []said, truth []stretch) []stretch {
 			}
 			gone |= e.phases
 			all |= e.phases
+			last = e.m
 		case PhaseBack:
+			back(e.m)
 			if e.phases == 0 {
 				e.phases = gone
 			}
@@ -440,9 +479,11 @@ func (s *subject) phased(list []said, truth []stretch) []stretch {
 				shut(e.m, ByDevice, true)
 			}
 		case PowerUp:
+			back(e.m)
 			shut(e.m, ByDevice, true)
 		}
 	}
+	back(open)
 	shut(open, ByNothing, false)
 	return out
 }

@@ -13,22 +13,15 @@ import (
 type Feeder struct {
 	grid     *Grid
 	detector *interruption.Detector
-	dark     map[interruption.DeviceNo]darkness
+	dark     map[interruption.DeviceNo]headend.Phases // of devices at nodes: the phases whose voltage went
 
 	Fed     int // pieces of evidence since it was made
 	Unknown int // of devices that the network does not know
 }
 
-// darkness is what a device that lives last measured to be without voltage.
-type darkness struct {
-	absent headend.Phases
-	all    bool // none had voltage
-	at     time.Time
-}
-
 // NewFeeder makes a feeder of a detector of that grid's network.
 func NewFeeder(grid *Grid, detector *interruption.Detector) *Feeder {
-	return &Feeder{grid: grid, detector: detector, dark: map[interruption.DeviceNo]darkness{}}
+	return &Feeder{grid: grid, detector: detector, dark: map[interruption.DeviceNo]headend.Phases{}}
 }
 
 // Event feeds an event that says something about supply; others are left.
@@ -119,45 +112,51 @@ func (f *Feeder) LifeSign(received time.Time, s headend.LifeSign) {
 		}
 		f.observe(&count)
 	}
-	absent := s.Absent
-	if s.Present != 0 && point.phases != headend.L1|headend.L2|headend.L3 {
-		absent = 0
+	if f.grid.Network.AtNode(no) {
+		f.nodeVoltage(no, e, s.Present, s.Absent)
+		return
 	}
-	f.voltage(no, e, s.Present, absent, point.generation)
+	f.voltage(e, s.Present, s.Absent, point)
 }
 
-// voltage feeds the change of what is dark, not each reading of it, and the sign of life.
-func (f *Feeder) voltage(no interruption.DeviceNo, e interruption.Evidence, present, absent headend.Phases, generation bool) {
-	before := f.dark[no]
-	switch {
-	case absent == 0 && before.absent != 0 && present != 0:
-		delete(f.dark, no)
-		if !before.all && before.absent&present != 0 {
-			back := e
-			back.Kind, back.Phases = interruption.PhaseBack, before.absent
-			f.observe(&back)
-		}
-	case absent != 0 && absent == before.absent && (present == 0) == before.all && !e.Time.Before(before.at):
-		if present == 0 {
-			return
-		}
-	case absent != 0:
-		f.dark[no] = darkness{absent, present == 0, e.Time}
+// threePhases is a supply whose phases can be lost one by one.
+const threePhases = headend.L1 | headend.L2 | headend.L3
+
+// voltage feeds what one minute's reading of a meter says, and that alone: what the detector makes of it does not depend on
+// what came before.
+func (f *Feeder) voltage(e interruption.Evidence, present, absent headend.Phases, point gridPoint) {
+	if present == 0 && absent != 0 {
+		e.Kind, e.Duration = interruption.SupplyAbsent, time.Minute
+		f.observe(&e)
+		return
+	}
+	three := point.phases == threePhases
+	if absent != 0 && three {
 		lost := e
-		if lost.Kind, lost.Phases = interruption.PhaseLost, absent; present == 0 {
-			lost.Kind, lost.Phases = interruption.SupplyAbsent, 0
-			f.observe(&lost)
-			return
-		}
+		lost.Kind, lost.Phases, lost.Duration = interruption.PhaseLost, absent, time.Minute
 		f.observe(&lost)
 	}
-	switch {
-	case present != 0 && generation:
+	e.Kind = interruption.LifeSign
+	if present != 0 && point.generation || three && present|absent == threePhases {
 		e.Kind = interruption.SupplyPresent
+	}
+	f.observe(&e)
+}
+
+// nodeVoltage feeds the change of what a device at a node measures, not each reading of it.
+func (f *Feeder) nodeVoltage(no interruption.DeviceNo, e interruption.Evidence, present, absent headend.Phases) {
+	_, dark := f.dark[no]
+	e.Kind = interruption.LifeSign
+	switch {
 	case present == 0 && absent != 0:
-		return
-	default:
-		e.Kind = interruption.LifeSign
+		if dark {
+			return
+		}
+		f.dark[no] = absent
+		e.Kind = interruption.SupplyAbsent
+	case present != 0 && dark:
+		delete(f.dark, no)
+		e.Kind = interruption.SupplyPresent
 	}
 	f.observe(&e)
 }
