@@ -38,7 +38,7 @@ func TestAClockThatWasAheadIsForgotten(t *testing.T) {
 		w.now = truth.Add(365 * 24 * time.Hour)
 		w.step(watch)
 		w.now = truth.Add(time.Minute)
-		if err := watch.work(t.Context(), nil, nil); err != nil { // it ends, as by a change of the registry
+		if err := watch.work(t.Context(), nil); err != nil { // it ends, as by a change of the registry
 			t.Fatal(err)
 		}
 		release()

@@ -111,6 +111,8 @@ func (r *Runner) turn(ctx context.Context) error {
 	defer release()
 	r.metrics.leader.Set(1)
 	defer r.metrics.leader.Set(0)
+	ctx, end := untilLost(ctx, lost)
+	defer end()
 	changed, cancel := r.store.Changed()
 	defer cancel()
 	for {
@@ -119,12 +121,34 @@ func (r *Runner) turn(ctx context.Context) error {
 		default:
 		}
 		w, err := r.begin(ctx, epoch)
+		if err == nil {
+			err = w.work(ctx, changed)
+		}
+		if errors.Is(context.Cause(ctx), headend.ErrLeaseLost) {
+			return headend.ErrLeaseLost
+		}
 		if err != nil {
 			return err
 		}
-		if err := w.work(ctx, lost, changed); err != nil {
-			return err
+	}
+}
+
+// untilLost ends what waits for the database when the lease is lost: on a connection whose other end is gone it would wait
+// for a quarter of an hour.
+func untilLost(ctx context.Context, lost <-chan struct{}) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-lost:
+			cancel(headend.ErrLeaseLost)
+		case <-ctx.Done():
 		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-ended
 	}
 }
 
@@ -210,7 +234,7 @@ func (w *watch) measure(ctx context.Context, now time.Time) error {
 const clockTrembles = time.Minute
 
 // work feeds, derives and records until the registry changes or the clock is put back (nil), or something ends the turn.
-func (w *watch) work(ctx context.Context, lost, changed <-chan struct{}) error {
+func (w *watch) work(ctx context.Context, changed <-chan struct{}) error {
 	tick := time.NewTicker(w.options.Every)
 	defer tick.Stop()
 	for {
@@ -224,8 +248,6 @@ func (w *watch) work(ctx context.Context, lost, changed <-chan struct{}) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-lost:
-			return headend.ErrLeaseLost
 		case <-changed:
 			return nil
 		case <-tick.C:
