@@ -95,6 +95,14 @@ func (s *subject) measured(phases headend.Phases, m, end moment) moment {
 	}
 }
 
+// lifeWith is the first sign of life after m that says the phases have voltage; of a meter that tells of no voltages, any.
+func (s *subject) lifeWith(phases headend.Phases, m moment) moment {
+	if s.measured(phases, m-24*60*minute, open) == open {
+		return s.lifeAfter(m)
+	}
+	return s.measured(phases, m, open)
+}
+
 // has tells whether a slot is in the set.
 func (l *lives) has(slot uint32, more []run) bool {
 	found := false

@@ -439,11 +439,7 @@ func (s *solver) observed(x *member, m moment, lost headend.Phases, h hope) row 
 		r.start, r.startBy = m, ByNeighbour
 	}
 	if r.end == open {
-		limit := open
-		if x.again {
-			limit = x.bound
-		}
-		r.end, r.endBy = s.endOf(x.point, max(r.from(), x.edge()), h, true, limit)
+		r.end, r.endBy = s.endOf(x.point, max(r.from(), x.edge()), h, x.stretch)
 		if x.bound < open && r.end > x.bound {
 			r.end, r.endBy = x.bound, ByLifeSign
 		}
@@ -485,7 +481,7 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 		if h.m != unknown && s.lives(&subject, from+span(s.d.settings.Margin), min(first, h.bound)) {
 			return nil, true
 		}
-		end, by = s.endOf(p, from, h, false, open)
+		end, by = s.endOf(p, from, h, nil)
 	} else {
 		end, by = h.ends[(len(h.ends)-1)/2], ByNeighbour
 	}
@@ -501,11 +497,18 @@ func (s *solver) inferred(p PointNo, g *group, h hope, lost headend.Phases) (r *
 }
 
 // endOf is when a usage point that was dark from a moment came back, as its neighbours and its own signs of life tell. It
-// was back at the limit: what came later is of no use.
-func (s *solver) endOf(p PointNo, from moment, h hope, own bool, limited moment) (moment, Basis) {
+// was back when it was lost again: what came later is of no use.
+func (s *solver) endOf(p PointNo, from moment, h hope, x *stretch) (moment, Basis) {
 	margin := span(s.d.settings.Margin)
 	subject := s.d.subjectOf(p, from)
-	life := min(subject.lifeAfter(from+margin), limited)
+	life, limited := subject.lifeAfter(from+margin), open
+	if x != nil && x.phases != 0 {
+		life = subject.lifeWith(x.phases, from+margin)
+	}
+	if x != nil && x.again {
+		limited = x.bound
+		life = min(life, limited)
+	}
 	latest := func(ends []moment, limit moment) moment { // the last of them not after the limit
 		found := open
 		for _, e := range ends {
@@ -528,7 +531,7 @@ func (s *solver) endOf(p PointNo, from moment, h hope, own bool, limited moment)
 	if end := latest(h.ends, limit.plus(margin)); end < open && (limit < open || s.neverHeard(&subject, p, from)) {
 		return end, ByNeighbour
 	}
-	if limit < open && (own || h.bound < open) {
+	if limit < open && (x != nil || h.bound < open) {
 		return limit, ByLifeSign
 	}
 	if life < open {

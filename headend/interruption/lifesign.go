@@ -174,23 +174,24 @@ func (l *lives) rhythm(m moment, more []run) moment {
 	if last == unknown {
 		return 0
 	}
-	second := l.before(last-minute, more)
+	second := l.before(last, more)
 	if second == unknown {
 		return 0
 	}
-	third := l.before(second-minute, more)
+	third := l.before(second, more)
 	if third == unknown {
 		return 0
 	}
 	return min(last-second, second-third)
 }
 
-// before is the end of the last slot that ended at or before m, unknown when there is none.
+// before is the minute of the last sign wholly before m, unknown when there is none. What a reading says of its minute may
+// be from the end of it, so the minute must be over.
 func (l *lives) before(m moment, more []run) moment {
-	if m < halfMinute {
+	if m < minute {
 		return unknown
 	}
-	limit := uint32((m - halfMinute) / minute)
+	limit := uint32((m - minute) / minute)
 	found := int64(-1)
 	look := func(r run) {
 		switch {
@@ -206,7 +207,7 @@ func (l *lives) before(m moment, more []run) moment {
 	if found < 0 {
 		return unknown
 	}
-	return moment(found)*minute + halfMinute
+	return moment(found) * minute
 }
 
 // after is the beginning of the first slot that begins at or after m, open when there is none.

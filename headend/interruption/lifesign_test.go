@@ -33,8 +33,8 @@ func TestLifeSignsAreASet(t *testing.T) {
 			m := moment(rapid.Int64Range(900*60_000, 5000*60_000).Draw(t, "m"))
 			wantBefore, wantAfter := unknown, open
 			for _, s := range list {
-				if end := moment(s)*minute + halfMinute; end <= m {
-					wantBefore = end
+				if start := moment(s) * minute; start+minute <= m {
+					wantBefore = start
 				}
 				if begin := moment(s)*minute - halfMinute; begin >= m && wantAfter == open {
 					wantAfter = begin

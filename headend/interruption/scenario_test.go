@@ -369,7 +369,7 @@ func (s *scenario) statement(n int, times []time.Time, w []string) error {
 		}
 		rest = rest[1:]
 	}
-	o, err := options(rest, "set", "no_time", "bad_clock", "made_up")
+	o, err := options(rest, "set", "no_time", "bad_clock", "made_up", "in_minute")
 	if err != nil {
 		return err
 	}
@@ -382,6 +382,9 @@ func (s *scenario) statement(n int, times []time.Time, w []string) error {
 		e.Count = 1
 	}
 	e.MadeUp = o["made_up"] != ""
+	if o["in_minute"] != "" {
+		e.Duration = time.Minute
+	}
 	except := names(o["except"])
 	for _, id := range names(w[0]) {
 		if slices.Contains(except, id) {

@@ -106,7 +106,7 @@ func (s *subject) lifeAfter(m moment) moment {
 // alive tells of a sign of life wholly between the moments.
 func (s *subject) alive(from, to moment) bool {
 	life := s.lifeAfter(from)
-	return life < open && life+halfMinute <= to
+	return life < open && life+minute <= to
 }
 
 func (d *Detector) subjectOf(p PointNo, m moment) subject {
