@@ -77,6 +77,8 @@ func TestConsumptionOfOneMeter(t *testing.T) {
 		{"more than the connection carries", home, []Point{point(0, 0, 0), point(24, 0, 480_002)}, 0, Impossible, false},
 		{"as much as the connection carries", home, []Point{point(0, 0, 0), point(24, 0, 480_001)}, 480_001, "", false},
 		{"round and round", Dial{Digits: 5, UnitWh: 1, MaxW: 20_000}, []Point{point(0, 0, 10), point(24, 0, 20)}, 0, RolloverTwice, false},
+		{"once round is just possible", Dial{Digits: 5, UnitWh: 1, MaxW: 4167}, []Point{point(0, 0, 10), point(24, 0, 19)}, 0, RolloverTwice, false},
+		{"once round is just not possible", Dial{Digits: 5, UnitWh: 1, MaxW: 4167}, []Point{point(0, 0, 10), point(24, 0, 20)}, 10, "", false},
 		{"often enough read for a short dial", Dial{Digits: 5, UnitWh: 1, MaxW: 20_000},
 			[]Point{point(0, 0, 99_000), point(2, 0, 1000), point(4, 0, 30_000), point(8, 0, 40_000), point(12, 0, 50_000),
 				point(16, 0, 60_000), point(20, 0, 70_000), point(24, 0, 80_000)}, 81_000, "", true},

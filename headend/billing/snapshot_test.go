@@ -109,8 +109,8 @@ func TestBrokenSnapshots(t *testing.T) {
 
 func TestCompareSnapshots(t *testing.T) {
 	guess := utcValues(with(hours(1, 2), 1, estimated))
-	old, _ := snapshot(t, line("U1"), line("U2", guess...), line("U3"))
-	now, _ := snapshot(t, line("U2", utcValues(hours(1, 5))...), line("U3"), line("U4"))
+	old, _ := snapshot(t, line("U1"), line("U2", guess...), line("U3", guess...))
+	now, _ := snapshot(t, line("U2", utcValues(hours(1, 5))...), line("U3", utcValues(hours(1, 2))...), line("U4"))
 	a, err := OpenSnapshot(bytes.NewReader(old))
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +125,14 @@ func TestCompareSnapshots(t *testing.T) {
 		if c.UsagePoint == "U2" && (len(c.Values) != 1 || c.Values[0].Before.Method != ByLine || c.Values[0].After.Wh != 5 || c.Held == nil || !c.Demand || c.Before != nil) {
 			t.Errorf("%+v", c)
 		}
+		if c.UsagePoint == "U3" && (len(c.Values) != 1 || c.Values[0].Before.State != Estimated || c.Values[0].After.State != Measured) {
+			t.Errorf("an estimate that turned out right: %+v", c)
+		}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"U1 removed", "U2 changed", "U4 added"}; !slices.Equal(kinds, want) {
+	if want := []string{"U1 removed", "U2 changed", "U3 changed", "U4 added"}; !slices.Equal(kinds, want) {
 		t.Errorf("%v, want %v", kinds, want)
 	}
 }

@@ -330,7 +330,11 @@ func espiOptions() Options {
 func TestRoundTripESPI(t *testing.T) {
 	rows := month(hostile[2]) // order is by usage point
 	rows = append(month(hostile[1]), rows...)
-	got, err := readESPI(bytes.NewReader(write(t, "espi", espiOptions(), rows)))
+	feed := write(t, "espi", espiOptions(), rows)
+	if n := bytes.Count(feed, []byte("<IntervalBlock ")); n != 2*2*3 {
+		t.Errorf("%d blocks of three days of two quantities of two usage points", n)
+	}
+	got, err := readESPI(bytes.NewReader(feed))
 	if err != nil {
 		t.Fatal(err)
 	}
