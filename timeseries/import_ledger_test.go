@@ -54,6 +54,23 @@ func TestPlansAreImported(t *testing.T) {
 	})
 }
 
+// A clock that was ahead, or somebody who revised it while the import ran, does not make of an imported entry one that the detector
+// takes for the older.
+func TestAnImportedPlanIsTheLatest(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		ahead := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+		if err := s.PutPlans(t.Context(), []headend.Plan{{ID: "W1", Kind: headend.PlanCut, Node: "T1", From: noon, To: noon.Add(time.Hour), Revised: ahead}}); err != nil {
+			t.Fatal(err)
+		}
+		importPlans(t, s, "W1,cut,T1,,2026-12-01 08:00,2026-12-01 10:00,,,cancelled\n")
+		f, _ := replay(t, s, noon)
+		if len(f.plans) != 1 || !f.plans[0].Dropped || !f.plans[0].Revised.After(ahead) {
+			t.Errorf("%+v", f.plans)
+		}
+	})
+}
+
 func TestHistoryIsImportedIntoTheLedger(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
 		grid(t, s)

@@ -1,4 +1,5 @@
--- What differs from the store is written, as revised now.
+-- What differs from the store is written, as revised now; after what is there, even if that says to be from later: of two
+-- versions the detector holds the one revised later.
 WITH filed AS (
   SELECT l.id, l.kind, n.number AS node,
          ARRAY(SELECT u.number FROM unnest(l.usage_points) WITH ORDINALITY AS x (id, i) JOIN usage_point u USING (id) ORDER BY x.i) AS usage_points,
@@ -18,5 +19,5 @@ INSERT INTO plan (id, kind, node, usage_points, valid_from, valid_to, reason, no
 SELECT f.id, f.kind, f.node, f.usage_points, f.valid_from, f.valid_to, f.reason, f.notice, now(), f.dropped, 'import'
 FROM filed f JOIN there USING (id) ORDER BY f.id
 ON CONFLICT (id) DO UPDATE SET stored = pg_current_xact_id(), kind = EXCLUDED.kind, node = EXCLUDED.node, usage_points = EXCLUDED.usage_points,
-  valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to, reason = EXCLUDED.reason, notice = EXCLUDED.notice, revised = EXCLUDED.revised,
+  valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to, reason = EXCLUDED.reason, notice = EXCLUDED.notice, revised = greatest(EXCLUDED.revised, plan.revised + INTERVAL '1 microsecond'),
   dropped = EXCLUDED.dropped, by = EXCLUDED.by
