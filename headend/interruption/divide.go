@@ -113,7 +113,7 @@ func (s *solver) wentAgain(top, below, first, second *onset) bool {
 		k := silent + again
 		lost = float64(silent)*(w.noUp+w.silent) + float64(again)*(w.noUp+w.gasp)
 		alone := float64(k) * (settings.PriorPoint + began)
-		part := settings.prior(s.d.net.nodes[first.node].kind) + settings.Part + began - math.Log(float64(n+1)) - logChoose(n, k)
+		part := settings.prior(s.d.net.nodes[first.node].kind) + settings.Part + began - choice(n, k)
 		return lost > max(alone, part)
 	}
 	count(below, visit)

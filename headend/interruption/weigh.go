@@ -40,11 +40,17 @@ func (s *solver) explain(o *onset) {
 		}
 	}
 	if len(o.kids) == 0 && len(o.members) > 1 {
-		sum, n, k := prior+settings.Part, o.tally.all-o.tally.dark, len(o.members)
+		sum, n, k, logs := prior+settings.Part, o.tally.all-o.tally.dark, len(o.members), 0
 		for i := range o.members {
 			sum += o.members[i].own
+			if o.members[i].truth {
+				logs++
+			}
 		}
-		sum -= math.Log(float64(n+1)) + logChoose(n, k)
+		sum -= choice(n, k)
+		if logs > 0 {
+			sum -= choice(k, logs)
+		}
 		if sum > best {
 			best, mask = sum, part
 		}
@@ -140,6 +146,7 @@ func (s *solver) weighMembers(o *onset, sum *sums) {
 	own := s.at(o.node, o)
 	m, end := o.begin(), o.firstEnd(s.now)
 	live := 0
+	var logs logShare
 	for place, p := range n.members[n.nodes[o.node].from:n.nodes[o.node].to] {
 		if n.nodeAt(p, m) != o.node {
 			continue
@@ -148,18 +155,50 @@ func (s *solver) weighMembers(o *onset, sum *sums) {
 		if x := own[place]; x != nil {
 			o.tally.own++
 			s.weighOwn(x, sum, settings)
+			logs.count(s.phasesOf(p), x.truth)
 			continue
 		}
+		silent := o.tally.silent
 		if s.weighOther(p, o, end, sum, &o.tally) {
 			live++
 		}
+		if o.tally.silent > silent {
+			logs.count(s.phasesOf(p), false)
+		}
 	}
+	logs.weigh(sum)
 	if live >= len(o.members) { // not an exception any more: the node lives
 		for _, p := range o.tally.live {
 			o.veto(p, s.phasesOf(p))
 		}
 	}
 }
+
+// logShare counts the usage points of a node that would be out in a failure of each set of phases, and those of them whose
+// logs have it.
+type logShare struct{ all, have [8]int }
+
+func (l *logShare) count(has headend.Phases, have bool) {
+	for m := 1; m <= allPhases; m++ {
+		if m == allPhases || has&headend.Phases(m) != 0 {
+			l.all[m]++
+			if have {
+				l.have[m]++
+			}
+		}
+	}
+}
+
+// weigh adds how probable it is that just these logs have it. Which share of logs is read, and when, is not known: each share
+// is as probable as any other, so that each number of logs is, and each choice of so many.
+func (l *logShare) weigh(sum *sums) {
+	for m := 1; m <= allPhases && l.have[allPhases] > 0; m++ {
+		sum[m] -= choice(l.all[m], l.have[m])
+	}
+}
+
+// choice is minus the logarithm of the probability of k chosen out of n when any k is as probable.
+func choice(n, k int) float64 { return math.Log(float64(n+1)) + logChoose(n, k) }
 
 // weighOwn adds what a usage point with a stretch in the onset says of each set of phases.
 func (s *solver) weighOwn(x *member, sum *sums, settings *Settings) {
