@@ -13,6 +13,13 @@ import (
 // Pool lets tests look at the tables.
 func Pool(s *Store) *pgxpool.Pool { return s.pool }
 
+// AnswerWithin has who waits for the lease wait so long for an answer, until the test ends.
+func AnswerWithin(t testing.TB, d time.Duration) {
+	former := leaseAnswer
+	leaseAnswer = d
+	t.Cleanup(func() { leaseAnswer = former })
+}
+
 // Hourly does what Run does each hour.
 func Hourly(ctx context.Context, s *Store, now time.Time) { s.refreshLate(ctx, now) }
 

@@ -17,6 +17,10 @@ const (
 	leaseProbe = 3 * time.Second // after which a connection that does not answer is taken for lost
 )
 
+// leaseAnswer is how long who waits for the lease waits for an answer: a connection whose other end is gone would keep it
+// waiting for a quarter of an hour, with the lease free. Whoever writes the ledger just then may take some seconds.
+var leaseAnswer = 30 * time.Second
+
 // Lease waits until this process is the one that detects interruptions, and takes the next epoch. It is an advisory
 // lock of a connection of its own: the server gives it back when the connection ends, however that comes about (some
 // 10 s after a process or its network has gone without a word). lost is closed when the connection has broken; what
@@ -49,6 +53,8 @@ func (s *Store) Lease(ctx context.Context, holder string) (epoch int64, lost <-c
 // tryLease asks once, on conn or a new connection. Epoch 0 means that another holds it. On an error the connection
 // is closed.
 func (s *Store) tryLease(ctx context.Context, conn *pgx.Conn, holder string) (_ *pgx.Conn, epoch int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseAnswer)
+	defer cancel()
 	if conn == nil {
 		if conn, err = pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig); err != nil {
 			return nil, 0, err
