@@ -45,7 +45,7 @@ type deviceCache struct {
 	byID       map[headend.DeviceID]*registered
 	unassigned int
 	maxNew     int
-	version    string // of the registry it was read from
+	version    string                   // of the registry it was read from
 	brought    map[headend.DeviceID]int // unknown devices each gateway has brought since the start
 }
 
