@@ -1,18 +1,19 @@
 // Package export writes billing rows in the formats billing systems read, one row at a time: CSV, NDJSON, AEMO NEM12,
-// Green Button (ESPI) and IEC 61968-9 MeterReadings.
+// Green Button (ESPI), IEC 61968-9 MeterReadings, Arrow IPC stream and Parquet.
 //
 // # Unfinished
 //
-// Nothing calls it yet: neither the command line nor HTTP. Parquet and Arrow are not written.
+// Nothing calls it yet: neither the command line nor HTTP. An export cannot be resumed by a cursor.
 //
 // # What comes in and goes out
 //
 // Rows, in order of usage point, quantity, intervals before registers, time (Rows makes them of a line of a
-// billing run); bytes to an io.Writer. A Writer holds at most the rows of one day.
+// billing run); bytes to an io.Writer. A Writer holds at most the rows
+// of one day, or in Arrow and Parquet a batch of 16,384.
 //
 // # Guarantees
 //
-//   - What is not known has no number. CSV and NDJSON say why; ESPI and IEC leave the interval out; NEM12, which has a place
+//   - What is not known has no number. CSV, NDJSON, Arrow and Parquet say why; ESPI and IEC leave the interval out; NEM12, which has a place
 //     for each interval of a day, writes the quality N there, whose number says nothing.
 //   - An estimate is marked as one in every format, with its method as far as the format has a word for it.
 //   - A row that a format cannot carry is an error (ErrRow) that names it, never a row left out or bent.

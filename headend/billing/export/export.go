@@ -46,6 +46,8 @@ var Formats = []Format{
 	{"nem12", "text/csv; header=absent; charset=us-ascii", newNEM12},
 	{"espi", "application/atom+xml", newESPI},
 	{"iec61968-9", "application/xml", newIEC},
+	{"arrow", "application/vnd.apache.arrow.stream", newArrow},
+	{"parquet", "application/vnd.apache.parquet", newParquet},
 }
 
 // New begins an export. It returns headend.Unknown for a format there is not, and an error for options a format

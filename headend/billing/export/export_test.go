@@ -607,9 +607,9 @@ func TestConstantMemory(t *testing.T) {
 		return most
 	}
 	for _, f := range Formats {
-		few, many := run(f.Name, 8), run(f.Name, 200)
+		few, many := run(f.Name, 60), run(f.Name, 300)
 		if many > few+256<<10 {
-			t.Errorf("%s: %d bytes are held for 8 usage points, %d for 200", f.Name, few, many)
+			t.Errorf("%s: %d bytes are held for 60 usage points, %d for 300", f.Name, few, many)
 		}
 	}
 }
