@@ -11,7 +11,7 @@ func (s *solver) decide(l *ledger, component int32) {
 			l.own(decision.Point, at(decision.Moment), decision.Kind == SetOwn)
 			continue
 		}
-		g := l.find(decision.Node, decision.Point, at(decision.Moment))
+		g := s.find(l, decision.Node, decision.Point, at(decision.Moment))
 		if g == nil {
 			continue
 		}
@@ -27,7 +27,7 @@ func (s *solver) decide(l *ledger, component int32) {
 		case Split:
 			s.split(l, g, decision.Part)
 		case Merge:
-			other := l.find(decision.OtherNode, decision.OtherPoint, at(decision.OtherMoment))
+			other := s.find(l, decision.OtherNode, decision.OtherPoint, at(decision.OtherMoment))
 			if other != nil && other != g {
 				g.rows = append(g.rows, other.rows...)
 				other.rows = nil
@@ -58,20 +58,54 @@ func (l *ledger) first(p PointNo) int {
 	return i
 }
 
-// find is the outage at a place and a moment; of several the one with the latest start before it.
-func (l *ledger) find(v NodeNo, p PointNo, m moment) *group {
+// find is the outage that a decision about a place and a moment is about: the one there, of several the one with the
+// latest start before it. Evidence that came after the decision may have found the outage further up or down; then it is
+// the lowest one above that interrupts somebody at the place, else the largest one below.
+func (s *solver) find(l *ledger, v NodeNo, p PointNo, m moment) *group {
 	var best *group
-	var bestStart moment
+	var bestRank [3]moment
 	for _, g := range l.groups {
-		if len(g.rows) == 0 || g.node != v || v == NoNode && g.point != p {
+		if len(g.rows) == 0 {
 			continue
 		}
 		start, end := extent(g.rows)
-		if start-15*minute <= m && m <= end.plus(15*minute) && (best == nil || start > bestStart) {
-			best, bestStart = g, start
+		if m < start-15*minute || end.plus(15*minute) < m {
+			continue
+		}
+		how, far, ok := s.concerns(g, v, p, m)
+		if rank := [3]moment{how, far, -start}; ok && (best == nil || slices.Compare(rank[:], bestRank[:]) < 0) {
+			best, bestRank = g, rank
 		}
 	}
 	return best
+}
+
+// concerns tells how an outage concerns a place: 0 it stands there, 1 above and so many nodes away, 2 below with so many
+// interruptions, the more the better; false where it does not.
+func (s *solver) concerns(g *group, v NodeNo, p PointNo, m moment) (how, far moment, ok bool) {
+	if g.node == v && (v != NoNode || g.point == p) {
+		return 0, 0, true
+	}
+	if v == NoNode {
+		if v = s.d.net.nodeAt(p, m); v == NoNode || g.node == NoNode {
+			return 0, 0, false
+		}
+	}
+	at := g.node
+	if at == NoNode {
+		at = s.d.net.nodeAt(g.point, m)
+	}
+	if at == NoNode {
+		return 0, 0, false
+	}
+	if g.node != NoNode && g.tree.below(g.node, v) {
+		hit := slices.ContainsFunc(g.rows, func(r row) bool { return g.tree.below(v, s.d.net.nodeAt(r.point, r.from())) })
+		for up := v; up != g.node; up = g.tree.parent[up] {
+			far++
+		}
+		return 1, far, hit
+	}
+	return 2, -moment(len(g.rows)), g.tree.below(v, at)
 }
 
 func extent(rows []row) (start, end moment) {

@@ -27,6 +27,7 @@ type Detector struct {
 
 	// What follows from it.
 	parts      []area
+	untold     bool // of the component derived last not all was told
 	dirty      []int32
 	countersOf map[int32]map[PointNo]struct{}
 	now        moment
@@ -34,7 +35,10 @@ type Detector struct {
 	pruned     moment
 	nextID     uint64
 	nextRow    uint64
-	spared     int // outages after late evidence that were not weighed again
+	eventful   []bool         // by node: of whose usage points more than signs of life is known
+	scratch    []row          // see settle
+	spare      []Interruption // see revise
+	spared     int            // outages after late evidence that were not weighed again
 	live       live
 }
 
@@ -48,6 +52,7 @@ type area struct {
 	to     moment // the latest that it can change anything at
 	wake   moment // when time alone changes something; open: never
 	last   moment // when it was derived
+	whole  moment // when all its rows were told as they are
 	since  moment // what devices said before was dropped; unknown: nothing was
 }
 
@@ -55,12 +60,13 @@ const (
 	clean   uint8 = iota
 	late          // of hours ago: logs trickle in over a day
 	stirred       // only signs of life
-	urgent
+	revised       // what is known is told better: logs, counters
+	urgent        // somebody may have lost supply or got it back
 )
 
 // patience is how long after the last derivation each may wait, in milliseconds. It bounds the work; it cannot show in the
 // ledger.
-var patience = [...]moment{clean: 0, late: 60_000, stirred: 15_000, urgent: 0}
+var patience = [...]moment{clean: 0, late: 60_000, stirred: 15_000, revised: 0, urgent: 0}
 
 // name is what the history knows an outage by.
 type name struct {
@@ -73,7 +79,7 @@ type name struct {
 func New(net *Network, settings Settings) *Detector {
 	d := &Detector{net: net, settings: settings.complete(), records: make([]record, len(net.points)), said: map[DeviceNo]*dossier{},
 		saidAt: map[NodeNo]*dossier{}, clocks: map[DeviceNo]clock{}, refused: map[Verdict]int{}, floor: unknown,
-		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, nextID: 1, nextRow: 1, now: unknown, epoch: 1, decisions: map[int32][]Decision{}}
+		parts: make([]area, net.components), countersOf: map[int32]map[PointNo]struct{}{}, eventful: make([]bool, len(net.nodes)), nextID: 1, nextRow: 1, now: unknown, epoch: 1, decisions: map[int32][]Decision{}}
 	d.SetRates(nil)
 	for i := range d.parts {
 		d.parts[i].wake, d.parts[i].since = open, unknown
@@ -272,6 +278,7 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		r.dossier = newDossier()
 	}
 	verdict := r.dossier.add(e, d.settings.MaxEvents)
+	d.mark(p)
 	if verdict != Taken {
 		return verdict
 	}
@@ -282,7 +289,11 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 		}
 		d.countersOf[component][p] = struct{}{}
 	}
-	from := m - quiet
+	from, how := m-quiet, urgent
+	switch e.kind {
+	case PowerFailure, LogRead, FailureCount, ShortCount:
+		how = revised
+	}
 	switch e.kind {
 	case PowerFailure, LogRead:
 		from = from.plus(-moment(e.value))
@@ -292,7 +303,7 @@ func (d *Detector) observePoint(p PointNo, e event, m moment) Verdict {
 	if e.flags&flagArrival != 0 {
 		from = from.plus(-span(d.settings.Repeat))
 	}
-	d.stirUntil(component, urgent, from, reachOf(&e))
+	d.stirUntil(component, how, from, reachOf(&e))
 	return Taken
 }
 
@@ -310,6 +321,7 @@ func (d *Detector) observeDim(p PointNo, r *record, e *event, m moment) Verdict 
 		what = 0
 	}
 	fresh, first := r.dossier.dimmed(what, m)
+	d.mark(p)
 	switch {
 	case !fresh:
 		return Repeated
@@ -320,6 +332,14 @@ func (d *Detector) observeDim(p PointNo, r *record, e *event, m moment) Verdict 
 	}
 	r.dossier.epoch = 0
 	return Taken
+}
+
+// mark notes that more than signs of life is known at the nodes of a usage point.
+func (d *Detector) mark(p PointNo) {
+	d.eventful[d.net.points[p].node] = true
+	for _, h := range d.net.hung[p] {
+		d.eventful[h.node] = true
+	}
 }
 
 // dimmed is for signs of life that do not tell of all phases.
@@ -476,28 +496,65 @@ func (d *Detector) Advance(now time.Time) Changes {
 	slices.Sort(d.dirty)
 	var c Changes
 	var later []int32
+	load := d.load()
 	for _, component := range d.dirty {
 		part := &d.parts[component]
-		if part.ledger != nil && d.now-part.last < part.wait() {
+		if part.ledger != nil && d.now-part.last < part.wait(load) {
 			later = append(later, component)
 			continue
 		}
 		part.dirty = clean
 		d.renew(component, part, &c)
+		if d.untold { // it is in a while, even if nothing new comes
+			part.dirty, part.from, part.to = revised, d.now, d.now
+			later = append(later, component)
+		}
 	}
 	d.dirty = later
 	d.attend(&c)
 	return c
 }
 
-// wait is how long after its last derivation a component waits: half a millisecond for each of many rows, so that a storm
-// cannot make a detector fall behind.
-func (p *area) wait() moment {
-	wait := patience[p.dirty]
-	if n := len(p.ledger.rows); n > 200 {
-		wait = max(wait, moment(n/2))
+// soonest is how long a component of whatever size makes what is new wait in a storm that is not everywhere, in
+// milliseconds, and perSecond the rows that are derived in a second of a core, with a margin.
+const (
+	soonest   = moment(2000)
+	perSecond = 250
+)
+
+// load is how many rows the components hold that wait to be derived.
+func (d *Detector) load() int {
+	n := 0
+	for _, component := range d.dirty {
+		if l := d.parts[component].ledger; l != nil {
+			n += len(l.rows)
+		}
 	}
-	return wait
+	return n
+}
+
+// wait is how long after its last derivation a component waits: half a millisecond for each of many rows, so that a storm
+// cannot make a detector fall behind. Who loses supply or gets it back is shown within two seconds, unless half a million rows or
+// more wait to be derived: then it takes as long as half of a core needs for all of them.
+func (p *area) wait(load int) moment {
+	wait := patience[p.dirty]
+	n := len(p.ledger.rows)
+	if n <= 200 {
+		return wait
+	}
+	slow := p.slow()
+	if p.dirty == urgent {
+		slow = min(slow, max(soonest, moment(load/perSecond)))
+	}
+	return max(wait, slow)
+}
+
+// slow is how often all rows of a component are told anew.
+func (p *area) slow() moment {
+	if n := len(p.ledger.rows); n > 200 {
+		return moment(n / 2)
+	}
+	return 0
 }
 
 // renew derives a component and compares it with what was told before.

@@ -556,7 +556,8 @@ func (s *solver) settle(l *ledger, fresh int) {
 	for _, g := range l.groups[fresh:] {
 		count += len(g.rows)
 	}
-	all := make([]row, 0, count)
+	all := slices.Grow(s.d.scratch[:0], count)
+	s.d.scratch = all
 	for i := fresh; i < len(l.groups); i++ {
 		g := l.groups[i]
 		for _, r := range g.rows {

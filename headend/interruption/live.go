@@ -243,9 +243,24 @@ func (d *Detector) match(part *area, l *ledger) (ids []uint64, known []bool) {
 	return ids, known
 }
 
-// revise compares the rows with those told before.
+// deferrable tells whether what a row says better may be told later: who is out, and in which outage, stays as it is.
+func (i *Interruption) deferrable(b *Interruption) bool {
+	return i.Outage == b.Outage && i.End.IsZero() && b.End.IsZero() && i.Phases == b.Phases && i.Planned == b.Planned && i.Cause == b.Cause &&
+		i.Own == b.Own && i.Declared == b.Declared
+}
+
+// revise compares the rows with those told before. Of a component of many rows it tells what is new at once, and all that
+// is told better of those still out only as often as slow says: in a storm the starts of neighbours without words of
+// their own move a little with each word.
 func (d *Detector) revise(part *area, c *Changes) {
-	rows := make([]Interruption, 0, len(part.ledger.rows))
+	whole := d.now-part.whole >= part.slow()
+	if d.untold = !whole; whole {
+		part.whole = d.now
+	}
+	rows := slices.Grow(d.spare[:0], len(part.ledger.rows))
+	if more := len(part.ledger.rows) - len(part.shown); more > 100 {
+		c.Interruptions = slices.Grow(c.Interruptions, more)
+	}
 	for i := range part.ledger.rows {
 		r := &part.ledger.rows[i]
 		n := &part.names[r.group]
@@ -278,6 +293,11 @@ func (d *Detector) revise(part *area, c *Changes) {
 			k++
 		}
 		if k < len(old) && old[k].Point == r.Point && !r.ends().Before(old[k].begins()) {
+			if !whole && old[k].deferrable(r) {
+				*r = old[k]
+				k++
+				continue
+			}
 			r.ID, r.Revision, r.Reason = old[k].ID, old[k].Revision, old[k].Reason
 			if *r == old[k] {
 				k++
@@ -297,7 +317,7 @@ func (d *Detector) revise(part *area, c *Changes) {
 	for ; k < len(old); k++ {
 		gone(old[k], joined(rows, &old[k]))
 	}
-	part.shown = rows
+	part.shown, d.spare = rows, part.shown
 }
 
 // joined is the row that an old one has become part of: the last of those told, when it overlaps or touches.

@@ -208,6 +208,9 @@ func (s *solver) onsets(v NodeNo) []*onset {
 
 // direct groups the stretches of the usage points that hang on the node itself.
 func (s *solver) direct(v NodeNo) []*onset {
+	if !s.d.eventful[v] {
+		return nil
+	}
 	var sure, fuzzy, returns []member
 	n := s.d.net
 	for place, p := range n.members[n.nodes[v].from:n.nodes[v].to] {
@@ -316,15 +319,16 @@ func cluster(v NodeNo, list []member, tolerance moment, edge func(*member) momen
 	}
 	present := make([]int32, latest+1) // by place: the last onset it is in, from 1
 	var last moment
+	begun := 0 // the first of the last onset
 	for i := range list {
 		m := list[i]
 		if len(out) == 0 || edge(&m)-last > tolerance || int(present[m.place]) == len(out) {
 			out = append(out, &onset{node: v, lo: unknown, vetoedBy: NoPoint})
+			begun = i
 		}
 		last = edge(&m)
 		present[m.place] = int32(len(out))
-		o := out[len(out)-1]
-		o.members = append(o.members, m)
+		out[len(out)-1].members = list[begun : i+1 : i+1] // a part of the list: who adds to it gets a copy
 	}
 	for _, o := range out {
 		o.m = edge(&o.members[(len(o.members)-1)/2])

@@ -11,15 +11,17 @@ import (
 )
 
 // grid makes a network of substations with 6 feeders of 20 transformers of 50 customers.
-func grid(t testing.TB, points int) *Network {
+func grid(t testing.TB, points int) *Network { return gridOf(t, points, 6) }
+
+func gridOf(t testing.TB, points, feeders int) *Network {
 	var s Spec
 	add := func(kind, id, parent string) string {
 		s.Nodes = append(s.Nodes, headend.Node{ID: id, Kind: kind, Parent: parent})
 		return id
 	}
 	for p := 0; p < points; {
-		sub := add("substation", fmt.Sprintf("S%d", p/6000), "")
-		for f := 0; f < 6 && p < points; f++ {
+		sub := add("substation", fmt.Sprintf("S%d", p/(1000*feeders)), "")
+		for f := 0; f < feeders && p < points; f++ {
 			feeder := add("feeder", fmt.Sprintf("%s-F%d", sub, f), sub)
 			for tr := 0; tr < 20 && p < points; tr++ {
 				transformer := add("transformer", fmt.Sprintf("%s-T%d", feeder, tr), feeder)
@@ -245,4 +247,59 @@ func BenchmarkGasps(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(i)/(cpu(b)-begin).Seconds(), "events/core-s") // of processor time, garbage collection with it
+}
+
+// Half a million usage points lose supply, spread over a minute, 25,000 below each substation. The metrics: how long the
+// slowest Advance took, all of them together, how far the ledger was behind at worst (from the arrival of a gasp until its row
+// is told), and what was allocated.
+func BenchmarkStormOfSubstations(b *testing.B) {
+	const points = 500_000
+	n := gridOf(b, points, 25)
+	for b.Loop() {
+		d := New(n, Settings{})
+		read(d, noon.Add(-time.Hour), 5, 0)
+		d.Advance(noon)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var slowest, total time.Duration
+		arrived := make([]int16, points) // the second in which its gasp did; 0: it did not, or was told
+		told := make([]bool, points)
+		behind, waiting, revisions, peak := 0, 0, 0, uint64(0)
+		for second := 1; second <= 120 && (second <= 60 || waiting > 0); second++ {
+			now := noon.Add(time.Duration(second+38) * time.Second)
+			begin := cpu(b)
+			for p := second - 1; p < points && second <= 60; p += 60 {
+				e := Evidence{Kind: PowerDown, Device: meterOf(n, p), Gateway: n.devices[meterOf(n, p)].gateway, Time: noon.Add(time.Duration(second) * time.Second), Received: now, Seq: 7}
+				d.Observe(&e)
+				if !told[p] {
+					arrived[p] = int16(second)
+					waiting++
+				}
+			}
+			c := d.Advance(now)
+			took := cpu(b) - begin
+			slowest, total = max(slowest, took), total+took
+			for i := range c.Interruptions {
+				p := c.Interruptions[i].Point
+				told[p] = true
+				revisions++
+				if arrived[p] != 0 {
+					behind = max(behind, second-int(arrived[p]))
+					arrived[p] = 0
+					waiting--
+				}
+			}
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapInuse)
+		}
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(slowest.Seconds(), "s-slowest")
+		b.ReportMetric(total.Seconds(), "s-total")
+		b.ReportMetric(float64(behind), "s-behind")
+		b.ReportMetric(float64(waiting), "untold")
+		b.ReportMetric(float64(revisions), "revisions")
+		b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/(1<<20), "MB-allocated")
+		b.ReportMetric(float64(peak)/(1<<20), "MB-peak")
+	}
 }

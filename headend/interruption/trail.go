@@ -47,6 +47,9 @@ func (d *Detector) outage(g *group, n name) Outage {
 
 // steps groups the returns that lie within the tolerance of each other.
 func (d *Detector) steps(g *group) []Step {
+	if !slices.ContainsFunc(g.rows, func(r row) bool { return r.end < open }) {
+		return nil
+	}
 	rows := slices.Clone(g.rows)
 	slices.SortFunc(rows, func(a, b row) int { return compare(a.end, b.end) })
 	var out []Step
