@@ -60,3 +60,37 @@ func TestADecisionAboutAnOldOutageHolds(t *testing.T) {
 		check("after a restart")
 	})
 }
+
+// What an operator said of an outage stays with it when evidence finds it further up.
+func TestADecisionFollowsItsOutage(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, store *timeseries.Store) {
+		w := newWorld(t, store, 3, 12)
+		watch, release := w.begin()
+		defer release()
+		w.step(watch)
+		lost := noon.Add(2 * time.Minute)
+		w.now = lost.Add(40 * time.Second)
+		for p := range 12 {
+			w.says(meter(1, p), headend.EventPowerDown, lost, 0)
+		}
+		w.now = lost.Add(90 * time.Second)
+		w.step(watch)
+		o := w.outages(headend.OutageFilter{})[0]
+		if o.Node != "T1" {
+			t.Fatalf("first found at %s", o.Node)
+		}
+		if _, err := w.store.Decide(t.Context(), headend.Decision{Kind: headend.DecideCause, Made: w.now, By: "An", Outage: o.Number, Node: o.Node,
+			Moment: lost.Add(30 * time.Second), Cause: "tree"}); err != nil {
+			t.Fatal(err)
+		}
+		for p := range 12 {
+			w.says(meter(0, p), headend.EventPowerDown, lost, 0)
+			w.says(meter(2, p), headend.EventPowerDown, lost, 0)
+		}
+		w.now = lost.Add(2 * time.Minute)
+		w.step(watch)
+		if list := w.outages(headend.OutageFilter{States: []headend.OutageState{headend.OutageConfirmed}}); len(list) != 1 || list[0].Node != "F1" || list[0].Cause != "tree" {
+			t.Errorf("found at the feeder: %+v", list)
+		}
+	})
+}
