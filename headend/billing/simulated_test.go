@@ -23,7 +23,6 @@ type worldPoint struct {
 	truth  map[time.Time]int64 // Wh used up to each half hour, after the multiplier; from the beginning of the world
 	all    map[headend.DeviceID][]Point
 	lost   map[headend.DeviceID]map[time.Time]bool
-	past   Past
 }
 
 var halfHourly = Schedule{Every: 30 * time.Minute, Zone: hanoi}

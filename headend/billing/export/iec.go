@@ -26,13 +26,12 @@ const (
 )
 
 type iec struct {
-	out       *text
-	group     Row // usage point, meter and quantity of the open MeterReading
-	open      bool
-	block     string // the open block's ReadingType, "" when none is open
-	named     bool   // the meter was written
-	last      time.Time
-	registers []Row
+	out   *text
+	group Row // usage point, meter and quantity of the open MeterReading
+	open  bool
+	block string // the open block's ReadingType, "" when none is open
+	named bool   // the meter was written
+	last  time.Time
 }
 
 func newIEC(w io.Writer, _ Options) (Writer, error) {
