@@ -80,6 +80,12 @@ func (s *subject) spoken(dims []dim) []said {
 // measured is the first minute wholly after m, before the end, in which voltage was measured at the phases; open: there is
 // none.
 func (s *subject) measured(phases headend.Phases, m, end moment) moment {
+	return s.lit(m, end, func(what headend.Phases) bool { return what == 0 || what == unmeasured || what&phases != 0 })
+}
+
+// lit is the first sign of life wholly after m, before the end, in a minute of which the readings do not say what is
+// dark by that; open: there is none.
+func (s *subject) lit(m, end moment, dark func(what headend.Phases) bool) moment {
 	for {
 		life := s.lifeAfter(m)
 		if life >= end {
@@ -87,7 +93,7 @@ func (s *subject) measured(phases headend.Phases, m, end moment) moment {
 		}
 		slot := slotOf(s.shown(life))
 		if !slices.ContainsFunc(s.dims, func(x dim) bool {
-			return (x.what == 0 || x.what == unmeasured || x.what&phases != 0) && x.has(slot, x.more)
+			return dark(x.what) && x.has(slot, x.more)
 		}) {
 			return life
 		}
@@ -95,10 +101,11 @@ func (s *subject) measured(phases headend.Phases, m, end moment) moment {
 	}
 }
 
-// lifeWith is the first sign of life after m that says the phases have voltage; of a meter that tells of no voltages, any.
+// lifeWith is the first sign of life after m that says the phases have voltage; of a meter that never tells of all its
+// voltages, any that does not say they are dark.
 func (s *subject) lifeWith(phases headend.Phases, m moment) moment {
 	if s.measured(phases, m-24*60*minute, open) == open {
-		return s.lifeAfter(m)
+		return s.lit(m, open, func(what headend.Phases) bool { return what != unmeasured && (what == 0 || what&phases != 0) })
 	}
 	return s.measured(phases, m, open)
 }

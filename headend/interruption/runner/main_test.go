@@ -128,3 +128,26 @@ func (w *world) rows(f headend.LedgerFilter) []headend.LedgerRow {
 	}
 	return list
 }
+
+// volts stores what a meter measured at its phases.
+func (w *world) volts(id headend.DeviceID, at time.Time, volts ...float64) {
+	w.t.Helper()
+	b := headend.Batch{Device: id, Received: w.now}
+	for i, v := range volts {
+		b.Readings = append(b.Readings, headend.Reading{Time: at, Quantity: []headend.Quantity{"v1", "v2", "v3"}[i], Value: headend.Real(v)})
+	}
+	w.append(b)
+}
+
+// threePhases gives a usage point three phases.
+func (w *world) threePhases(point, node string) {
+	w.t.Helper()
+	file := "id,name,address,node,organisation,phases,from,to\n" + point + ",,," + node + ",,\"L1,L2,L3\",,\n"
+	done, err := w.store.ImportUsagePoints(w.t.Context(), importer.UsagePoints(strings.NewReader(file), importer.Format{Zone: time.UTC}), timeseries.ImportOptions{})
+	if err != nil || len(done.Refused) > 0 {
+		w.t.Fatal(done, err)
+	}
+	if err := w.store.Reload(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}

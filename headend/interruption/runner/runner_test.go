@@ -206,3 +206,36 @@ func (w *world) storm(story *rand.Rand, minute int) {
 		}
 	}
 }
+
+// A phase that stays dead for hours is one interruption, though the meter lives and is heard; it ends with the voltage.
+func TestAPhaseStaysDead(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, store *timeseries.Store) {
+		w := newWorld(t, store, 1, 12)
+		w.threePhases("U0-0", "T0")
+		watch, release := w.begin()
+		defer release()
+		w.step(watch)
+		lost, back := noon.Add(5*time.Minute), noon.Add(100*time.Minute)
+		for at := noon.Add(5 * time.Minute); at.Before(noon.Add(2 * time.Hour)); at = at.Add(5 * time.Minute) {
+			w.now = at.Add(time.Second)
+			for p := 1; p < 12; p++ {
+				w.volts(meter(0, p), at, 230)
+			}
+			if at.Before(back) {
+				w.volts(meter(0, 0), at, 0, 230, 230)
+			} else {
+				w.volts(meter(0, 0), at, 230, 230, 230)
+			}
+			w.step(watch)
+			if at.After(lost) && at.Before(back) {
+				if rows := w.rows(headend.LedgerFilter{Open: true}); len(rows) != 1 || rows[0].Phases != headend.L1 || rows[0].Point != "U0-0" {
+					t.Fatalf("at %s %+v", at, rows)
+				}
+			}
+		}
+		rows := w.rows(headend.LedgerFilter{})
+		if len(rows) != 1 || rows[0].Start.After(lost) || lost.Sub(rows[0].Start) > 5*time.Minute || rows[0].End.After(back) || back.Sub(rows[0].End) > 5*time.Minute {
+			t.Errorf("rows %+v", rows)
+		}
+	})
+}
