@@ -396,6 +396,9 @@ func (s *solver) join(v NodeNo, sources []*onset, seen []witness) []*onset {
 		last = o.m
 		out[k].kids = append(out[k].kids, o)
 	}
+	if len(seen) == 0 { // what a breaker says is common to all
+		out = s.apart(v, out)
+	}
 	for _, o := range out {
 		heaviest := o.kids[0]
 		for _, kid := range o.kids {
