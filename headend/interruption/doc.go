@@ -24,7 +24,8 @@
 // whose set has changed, and only from the last quiet time on (ledger.go: cut) that new evidence cannot reach across; tests
 // compare it with the ledger derived as a whole. Late evidence that is over and done with (an entry of a log) has only the
 // time until the next quiet moment derived again; if what is found reaches further, all that follows is. A component with thousands
-// of rows waits seconds between two derivations, late logs wait a minute. Numbers of outages, rows and revisions are not part of the ledger: they
+// of rows waits up to two seconds between two derivations (longer only where half a million rows wait at once), and longer before
+// it tells better what it has told already; late logs wait a minute. Numbers of outages, rows and revisions are not part of the ledger: they
 // tell its history. A row keeps its ID through all changes: a store that appends what is told under usage point, ID
 // and revision holds the ledger (identity_test.go).
 //
@@ -45,13 +46,18 @@
 // a device time; those without (a gasp counts at arrival less the hold time); sign of life as the bound of an open
 // end. The event number of a device stands above the time where both are there: a gasp numbered below a power-up
 // came before it, whenever it arrived. Times are corrected by the offset of the device's clock: known at its syncs,
-// linear between them. A gasp within a span is a repeat. A power-up with nothing before it is a span whose
+// linear between them. A gasp within a span is a repeat,
+// unless the device gave it another number and another time: then it is another loss, and when supply was back between is for
+// neighbours to tell (one interruption, where they do not). A span may also bridge a return and a new loss because all words
+// about both were lost: where neighbours returned and fell dark again, both explanations are weighed (divide.go). What
+// readings say of dead voltages is true of some moment in their minute and is kept as a set of minutes (dim.go). A power-up with nothing before it is a span whose
 // start is not known: it is left empty with the last sign of life as its bound, until the log or a neighbour tells.
 //
 // # How spans become outages
 //
 // Spans of the usage points of one node that begin within Tolerance of each other form an onset; onsets of
-// the nodes below one node within Tolerance form one there. For each onset every node is weighed by
+// the nodes below one node within Tolerance form one there, unless their members agree so well that the gap between them is less
+// probable for one failure than two failures are (apart.go). For each onset every node is weighed by
 //
 //	fail(v) = prior(v) + Σ k·ln(p_d/p_f) + Σ (n−k)·ln((1−p_d)/(1−p_f)) + other witnesses
 //	best(v) = max( fail(v), part(v), Σ best of the nodes and usage points below )
@@ -83,6 +89,8 @@
 // # What falls short
 //
 //   - A sign of life is kept to the minute, so it vetoes only where it lies a minute or two away from an edge; pings too.
+//   - Clocks of two gateways that differ unnoticed by more than their meters do among each other look like two failures.
+//   - Voltages that a device at a node reads (not its events) are fed as changes, in the order of arrival.
 //   - A power-up without gasp, log or neighbour leaves Start empty: accounting must decide what it counts.
 //   - Two phases lost one after the other are one interruption with both, over the whole time.
 //   - Evidence that arrives before the registry knows its device is refused (Unplaced); a change of the network needs a new
