@@ -1,6 +1,9 @@
 package headend
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Organisation is a corporation, company or district; a tree by Parent, valid in time.
 type Organisation struct {
@@ -34,10 +37,14 @@ type UsagePoint struct {
 	Node         string // the transformer it hangs on
 	Organisation string
 	Phases       Phases
-	Generation   bool // solar or battery behind the meter: the device may live without supply
+	Generation   bool    // solar or battery behind the meter: the device may live without supply
+	ConnectedKVA float64 // connected load, at most three decimals; 0: not known
 	From         time.Time
 	To           time.Time // zero: still active
 }
+
+// ConnectedVA is the connected load in whole volt-amperes; 0: not known.
+func (u *UsagePoint) ConnectedVA() int64 { return int64(math.Round(u.ConnectedKVA * 1000)) }
 
 // Installation says that meter Device measured UsagePoint from From until To.
 type Installation struct {

@@ -88,7 +88,7 @@ func (b *bookSnapshot) Registry(ctx context.Context) (r headend.BookRegistry, er
 		v := rows.RawValues()
 		var p headend.GridPoint
 		p.Number, p.Node, p.Organisation, p.Phases = uint32(rawInt32(v[0])), names[rawInt32(v[1])], names[-rawInt32(v[2])], headend.Phases(rawInt16(v[3]))
-		p.From, p.To = rawTime(v[4]), rawTime(v[5])
+		p.ConnectedKVA, p.From, p.To = kva(rawInt64(v[4])), rawTime(v[5]), rawTime(v[6])
 		r.Points = append(r.Points, p)
 	}
 	if err := rows.Err(); err != nil {

@@ -164,3 +164,40 @@ func TestHistoryThatOverlapsIsRefused(t *testing.T) {
 		expectRows(t, s, ledger, stood...)
 	})
 }
+
+// A connected load comes back as it went in, the same file changes nothing, another load is another version or replaces one.
+func TestConnectedLoadIsImported(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *timeseries.Store) {
+		grid(t, s)
+		load := func(lines string) headend.Imported {
+			t.Helper()
+			result, err := s.ImportUsagePoints(t.Context(), importer.UsagePoints(strings.NewReader("id,name,address,node,organisation,phases,from,to,connected_kva\n"+lines), importer.Format{Zone: hanoi}), timeseries.ImportOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return result
+		}
+		const lines = "U7,,,T1,D1,,2020-01-01,,2.2\nU8,,,T1,D1,,2020-01-01,,\nU7,,,T1,D1,,2024-01-01,,1000000\n"
+		expectImport(t, load(lines), headend.Imported{Lines: 3, New: 3, Written: true})
+		expectImport(t, load(lines), headend.Imported{Lines: 3, Unchanged: 3, Written: true})
+		loads := func(id string) (found []float64) {
+			t.Helper()
+			h, err := s.UsagePoint(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range h.Versions {
+				found = append(found, v.ConnectedKVA)
+			}
+			return found
+		}
+		if diff := cmp.Diff([][]float64{{2.2, 1e6}, {0}, {0}}, [][]float64{loads("U7"), loads("U8"), loads("U1")}); diff != "" {
+			t.Error(diff)
+		}
+		expectImport(t, load("U8,,,T1,D1,,2020-01-01,,3.3\n"), headend.Imported{Lines: 1, Changed: 1, Written: true})
+		list, err := s.UsagePoints(t.Context(), headend.UsagePointFilter{}, "U7", 1)
+		if err != nil || len(list) != 1 || list[0].ConnectedKVA != 3.3 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}

@@ -46,13 +46,13 @@ func (s *Store) ImportNodes(ctx context.Context, lines iter.Seq2[headend.Line[he
 func (s *Store) ImportUsagePoints(ctx context.Context, lines iter.Seq2[headend.Line[headend.UsagePoint], error], options ImportOptions) (headend.Imported, error) {
 	r := &registryImport{options: options, kind: registryKind{
 		name: "usage_point", stage: sqlImportUsagePointStage,
-		columns: []string{"line", "id", "name", "address", "node", "organisation", "phases", "generation", "valid_from", "valid_to"},
+		columns: []string{"line", "id", "name", "address", "node", "organisation", "phases", "generation", "connected_va", "valid_from", "valid_to"},
 		check:   sqlImportUsagePointCheck,
 		write:   []string{sqlImportUsagePointNew, sqlImportUsagePointWrite},
 		verify:  []string{sqlImportUsagePointVerify},
 	}}
 	return s.importRegistry(ctx, r, stagedRows(r, lines, func(l headend.Line[headend.UsagePoint]) []any {
 		u := l.Row
-		return []any{l.Number, u.ID, u.Name, u.Address, u.Node, u.Organisation, int16(u.Phases), u.Generation, validFrom(u.From), validTo(u.To)}
+		return []any{l.Number, u.ID, u.Name, u.Address, u.Node, u.Organisation, int16(u.Phases), u.Generation, u.ConnectedVA(), validFrom(u.From), validTo(u.To)}
 	}))
 }

@@ -44,11 +44,15 @@ func (s *Store) UsagePoint(ctx context.Context, id string) (h headend.UsagePoint
 
 func scanUsagePoint(row pgx.CollectableRow) (u headend.UsagePoint, err error) {
 	var phases int16
+	var va int64
 	var to *time.Time
-	err = row.Scan(&u.ID, &u.Name, &u.Address, &u.Node, &u.Organisation, &phases, &u.Generation, &u.From, &to)
-	u.Phases, u.From, u.To = headend.Phases(phases), u.From.UTC(), end(to)
+	err = row.Scan(&u.ID, &u.Name, &u.Address, &u.Node, &u.Organisation, &phases, &u.Generation, &va, &u.From, &to)
+	u.Phases, u.ConnectedKVA, u.From, u.To = headend.Phases(phases), kva(va), u.From.UTC(), end(to)
 	return u, err
 }
+
+// kva is a load that is stored in volt-amperes, which are whole.
+func kva(va int64) float64 { return float64(va) / 1000 }
 
 // Nodes lists at most so many nodes as they are now, in the order of their ids, after one.
 func (s *Store) Nodes(ctx context.Context, f headend.NodeFilter, after string, limit int) (found []headend.Node, err error) {

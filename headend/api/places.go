@@ -19,6 +19,7 @@ type UsagePoint struct {
 	Organisation string     `json:"organisation,omitempty"`
 	Phases       string     `json:"phases,omitempty" example:"L1,L2,L3" doc:"absent: not known"`
 	Generation   bool       `json:"generation,omitempty" doc:"solar or battery behind the meter; absent: none is known"`
+	ConnectedKVA float64    `json:"connected_kva,omitempty" minimum:"0" doc:"connected load; absent: not known"`
 	From         time.Time  `json:"from"`
 	To           *time.Time `json:"to,omitempty" doc:"absent: still so"`
 }
@@ -113,7 +114,7 @@ func (a *API) usagePoint(ctx context.Context, in *ByID) (*struct{ Body UsagePoin
 }
 
 func usagePointOf(u headend.UsagePoint) UsagePoint {
-	return UsagePoint{ID: u.ID, Name: u.Name, Address: u.Address, Node: u.Node, Organisation: u.Organisation, Phases: u.Phases.String(), Generation: u.Generation, From: u.From, To: moment(u.To)}
+	return UsagePoint{ID: u.ID, Name: u.Name, Address: u.Address, Node: u.Node, Organisation: u.Organisation, Phases: u.Phases.String(), Generation: u.Generation, ConnectedKVA: u.ConnectedKVA, From: u.From, To: moment(u.To)}
 }
 
 func (a *API) nodes(ctx context.Context, in *nodesInput) (*PageOf[Node], error) {

@@ -15,7 +15,7 @@ const deviceNode = "node"
 
 // Devices reads a file of devices and where they are installed.
 func Devices(r io.Reader, format Format) iter.Seq2[headend.Line[headend.DeviceRow], error] {
-	return readWith(r, format, deviceColumns, deviceNode, func(f *fields) headend.DeviceRow {
+	return readWith(r, format, deviceColumns, []string{deviceNode}, func(f *fields) headend.DeviceRow {
 		row := headend.DeviceRow{
 			Device: headend.Device{
 				ID:       f.deviceID(0),
@@ -33,8 +33,8 @@ func Devices(r io.Reader, format Format) iter.Seq2[headend.Line[headend.DeviceRo
 		if row.UsagePoint != "" && row.Device.Kind != headend.KindMeter {
 			f.refuse("a %s measures no usage point; usage_point is for meters", row.Device.Kind)
 		}
-		if len(f.values) > len(deviceColumns) {
-			row.Device.Node = f.optionalID(len(deviceColumns))
+		if i, ok := f.further(deviceNode); ok {
+			row.Device.Node = f.optionalID(i)
 		}
 		row.From, row.To = f.validity(8)
 		return row

@@ -18,11 +18,11 @@ const maxCause = 64 // bytes
 // Interruptions reads a file of the history from before the head-end: one usage point without supply from start to
 // end. outage is the utility's own number of the outage it was part of; it may be empty.
 func Interruptions(r io.Reader, format Format) iter.Seq2[headend.Line[headend.InterruptionRow], error] {
-	return readWith(r, format, interruptionColumns, interruptionPlanned, func(f *fields) headend.InterruptionRow {
+	return readWith(r, format, interruptionColumns, []string{interruptionPlanned}, func(f *fields) headend.InterruptionRow {
 		row := headend.InterruptionRow{UsagePoint: f.id(0), Start: f.moment(1), End: f.moment(2), Outage: f.optionalID(3),
 			Cause: f.text(4, maxCause), Phases: f.phases(5)}
-		if len(f.values) > len(interruptionColumns) {
-			row.Planned = f.yes(len(interruptionColumns))
+		if i, ok := f.further(interruptionPlanned); ok {
+			row.Planned = f.yes(i)
 		}
 		row.Start, row.End = row.Start.Truncate(time.Millisecond), row.End.Truncate(time.Millisecond)
 		switch {

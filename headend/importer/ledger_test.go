@@ -1,6 +1,7 @@
 package importer_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,40 @@ func TestGenerationIsAFurtherColumn(t *testing.T) {
 	got, err := collect(t, importer.UsagePoints(strings.NewReader("id,name,address,node,organisation,phases,from,to,generation\nU1,,,T1,,,,,yes\nU2,,,T1,,,,,\nU3,,,T1,,,,,solar\n"), importer.Format{}))
 	if err != nil || len(got) != 3 || !got[0].Row.Generation || got[1].Row.Generation || got[1].Refusal != "" || got[2].Refusal == "" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestConnectedLoadIsAFurtherColumn(t *testing.T) {
+	const header = "id,name,address,node,organisation,phases,from,to,"
+	read := func(text string) ([]headend.Line[headend.UsagePoint], error) {
+		return collect(t, importer.UsagePoints(strings.NewReader(text), importer.Format{}))
+	}
+	for _, c := range []struct {
+		field string
+		kva   float64
+		reads bool
+	}{{"", 0, true}, {"0", 0, true}, {"2.2", 2.2, true}, {"0.001", 0.001, true}, {"1000000", 1e6, true}, {"1000000.001", 0, false}, {"-1", 0, false}, {`"2,2"`, 0, false},
+		{"2.2222", 0, false}, {"1e3", 0, false}, {"NaN", 0, false}, {"Inf", 0, false}, {"2.2 kVA", 0, false}, {"0x10", 0, false}} {
+		got, err := read(header + "connected_kva\nU1,,,T1,,,,," + c.field + "\nU2,,,T1,,,,,1\n")
+		if err != nil || len(got) != 2 || (got[0].Refusal == "") != c.reads || c.reads && got[0].Row.ConnectedKVA != c.kva || got[1].Row.ConnectedKVA != 1 {
+			t.Errorf("%q: %+v, %v", c.field, got, err)
+		}
+		if !c.reads && !strings.Contains(got[0].Refusal, "connected_kva") {
+			t.Errorf("%q: %s", c.field, got[0].Refusal)
+		}
+	}
+	if got, _ := read(header + "connected_kva\nU1,,,T1,,,,,\"2,2\"\n"); !strings.Contains(got[0].Refusal, "decimals with a point") {
+		t.Error(got[0].Refusal)
+	}
+	for _, columns := range []string{"generation,connected_kva\nU1,,,T1,,,,,yes,3.5\n", "connected_kva,generation\nU1,,,T1,,,,,3.5,yes\n"} {
+		if got, err := read(header + columns); err != nil || !got[0].Row.Generation || got[0].Row.ConnectedKVA != 3.5 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	for _, columns := range []string{"generation,generation\n", "connected_kva,\n", "load\n", "generation,connected_kva,connected_kva\n"} {
+		if _, err := read(header + columns); !errors.Is(err, importer.ErrHeader) {
+			t.Errorf("header with %q: %v", columns, err)
+		}
 	}
 }
 

@@ -27,11 +27,11 @@ type Format struct {
 // read yields a line for each record below the header. row turns the fields into a row and notes in them
 // what is wrong.
 func read[Row any](r io.Reader, format Format, columns []string, row func(*fields) Row) iter.Seq2[headend.Line[Row], error] {
-	return readWith(r, format, columns, "", row)
+	return readWith(r, format, columns, nil, row)
 }
 
-// readWith is read for files that may have one further column.
-func readWith[Row any](r io.Reader, format Format, columns []string, further string, row func(*fields) Row) iter.Seq2[headend.Line[Row], error] {
+// readWith is read for files that may have further columns behind the others, any of them in any order.
+func readWith[Row any](r io.Reader, format Format, columns, further []string, row func(*fields) Row) iter.Seq2[headend.Line[Row], error] {
 	if format.Zone == nil {
 		format.Zone = time.UTC
 	}
@@ -77,7 +77,7 @@ func parse[Row any](f *fields, row func(*fields) Row) (value Row, id, refusal st
 }
 
 // open reads past a byte order mark and the header.
-func open(r io.Reader, columns []string, further string) (*csv.Reader, []string, error) {
+func open(r io.Reader, columns, further []string) (*csv.Reader, []string, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	start, err := b.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -103,14 +103,30 @@ func open(r io.Reader, columns []string, further string) (*csv.Reader, []string,
 		return nil, nil, fmt.Errorf("%w: %w; the first line has to be %s", ErrHeader, err, want)
 	case slices.Equal(header, columns):
 		return records, columns, nil
-	case further != "" && slices.Equal(header, append(slices.Clone(columns), further)):
-		return records, append(slices.Clone(columns), further), nil
+	case len(header) > len(columns) && slices.Equal(header[:len(columns)], columns) && known(header[len(columns):], further):
+		return records, slices.Clone(header), nil
 	}
 	got := clip(strings.ToValidUTF8(strings.Join(header, ","), "?"))
 	if len(header) == 1 && strings.Contains(got, ";") {
 		got += " (separated by semicolons; commas are expected)"
 	}
 	return nil, nil, fmt.Errorf("%w: the first line is %s and has to be %s", ErrHeader, got, want)
+}
+
+// known tells whether all of the columns are among the further ones, and none twice.
+func known(columns, further []string) bool {
+	for i, c := range columns {
+		if !slices.Contains(further, c) || slices.Contains(columns[:i], c) {
+			return false
+		}
+	}
+	return true
+}
+
+// further is where a column stands that files need not have.
+func (f *fields) further(column string) (i int, ok bool) {
+	i = slices.Index(f.columns, column)
+	return i, i >= 0
 }
 
 // clip bounds what a message repeats of a file.

@@ -7,6 +7,7 @@ CREATE TEMP TABLE import_line (
   organisation text NOT NULL,
   phases smallint,
   generation boolean NOT NULL,
+  connected_va bigint NOT NULL,
   valid_from timestamptz NOT NULL,
   valid_to timestamptz NOT NULL
 ) ON COMMIT DROP

@@ -137,7 +137,7 @@ func (o *Office) theWorld(ctx context.Context, s headend.BookSnapshot, number in
 	}
 	spec := reliability.Spec{Organisations: found.Organisations, Nodes: found.Nodes, Points: make([]reliability.PointVersion, len(found.Points))}
 	for i := range found.Points {
-		spec.Points[i] = reliability.PointVersion{UsagePoint: found.Points[i].UsagePoint, Number: found.Points[i].Number}
+		spec.Points[i] = reliability.PointVersion{UsagePoint: found.Points[i].UsagePoint, Number: found.Points[i].Number, VA: found.Points[i].ConnectedVA()}
 	}
 	w := &world{number: number, index: map[string]int{}, census: map[string]*reliability.Census{}}
 	if w.registry, err = reliability.NewRegistry(spec); err != nil {
