@@ -104,26 +104,25 @@ func (s *solver) wentAgain(top, below, first, second *onset) bool {
 		}
 	}
 	began := math.Log(max(1, float64(second.m-first.m)/float64(minute))) // the fault may have begun in any minute of it
-	lost := float64(silent)*(w.noUp+w.silent) + float64(again)*(w.noUp+w.gasp)
+	lost := func() float64 { return float64(silent)*(w.noUp+w.silent) + float64(again)*(w.noUp+w.gasp) }
 	if below == nil {
 		for i := range top.members {
 			visit(&top.members[i])
 		}
 		n := max(top.tally.all-top.tally.dark, len(top.members))
 		k := silent + again
-		lost = float64(silent)*(w.noUp+w.silent) + float64(again)*(w.noUp+w.gasp)
 		alone := float64(k) * (settings.PriorPoint + began)
 		part := settings.prior(s.d.net.nodes[first.node].kind) + settings.Part + began - choice(n, k)
-		return lost > max(alone, part)
+		return lost() > max(alone, part)
 	}
 	count(below, visit)
-	lost = float64(silent)*(w.noUp+w.silent) + float64(again)*(w.noUp+w.gasp)
+	sum := lost()
 	for _, o := range s.memory[below.node] { // who gasped at the second onset and was not dark before
 		if o.m != unknown && o.m >= second.m-span(settings.Tolerance) && o.m <= second.m+span(settings.Tolerance) {
-			count(o, func(x *member) { lost += max(0, x.own) })
+			count(o, func(x *member) { sum += max(0, x.own) })
 		}
 	}
-	return lost > settings.prior(s.d.net.nodes[below.node].kind)+began
+	return sum > settings.prior(s.d.net.nodes[below.node].kind)+began
 }
 
 // cutInTwo makes two stretches of one: it was back at a moment, and dark again from the next.
