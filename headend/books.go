@@ -137,6 +137,10 @@ type BookSnapshot interface {
 	// Outages are faults and planned cuts that began in a half-open time, for the service indicators.
 	Outages(ctx context.Context, from, to time.Time) ([]BookOutage, error)
 
+	// Failures are those of which only counters know, by the later reading, which lies in a half-open time, as a revision
+	// of the ledger had them.
+	Failures(ctx context.Context, revision int64, from, to time.Time) ([]BookFailures, error)
+
 	LossTerms(ctx context.Context) ([]LossTerm, error)
 	// Metered are all metering points with their energy between two moments.
 	Metered(ctx context.Context, from, to time.Time) ([]MeteredPoint, error)
@@ -164,6 +168,15 @@ type BookOutage struct {
 	WindowFrom time.Time // of the plan; zero: none
 	WindowTo   time.Time
 	Notice     time.Time
+}
+
+// BookFailures is how many times a usage point was without supply between two readings of its meter's counter beside the
+// interruptions of the ledger.
+type BookFailures struct {
+	UsagePoint uint32
+	From, To   time.Time
+	Count      int64
+	AtLeast    bool // the meter's log overflowed in between: there may have been more
 }
 
 // ClosedPeriod is one revision of a month that was closed: the figures as they were signed.

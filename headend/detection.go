@@ -92,9 +92,24 @@ type Detection struct {
 	Outages []Outage
 	Rows    []LedgerRow
 
+	// Counted are failures that only counters know of: those stored that reach into the window, or those that are new.
+	Counted []CountedFailures
+
 	// Written only: what is new. Rows that are withdrawn say so themselves, outages by their state.
 	Tallies  []SegmentTally
 	Topology []TopologyFault
+}
+
+// CountedFailures is what a meter's counter of power failures says beside the ledger, between two readings of it. Those that are not
+// Known happened, and nobody knows when.
+type CountedFailures struct {
+	UsagePoint string // its id
+	From, To   time.Time
+	Failures   int  // by the counter, above 0
+	Known      int  // of them, in the ledger
+	Short      bool // the counter counts short failures only
+	Overflow   bool // the meter's log lists fewer than the counter counts: there may have been more
+	Withdrawn  bool // it is not so any more: they have become known, or the counter was read in between
 }
 
 // SegmentTally is what the outages of one local day have proven about how a segment of the network tells of them.

@@ -54,6 +54,8 @@ var (
 	sqlBooksCustomerCount string
 	//go:embed sql/books_outage.sql
 	sqlBooksOutage string
+	//go:embed sql/books_failure.sql
+	sqlBooksFailure string
 	//go:embed sql/books_period_insert.sql
 	sqlBooksPeriodInsert string
 	//go:embed sql/books_period.sql

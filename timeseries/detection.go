@@ -31,7 +31,10 @@ func (s *Store) Detection(ctx context.Context, now time.Time) (d headend.Detecti
 		if d.Outages, err = list(ctx, tx, scanOutage, picked(sqlOutageSelect, pick{"window", sqlDetectionOutage}), d.ReplayFrom); err != nil {
 			return err
 		}
-		d.Rows, err = list(ctx, tx, scanLedgerRow, picked(sqlInterruptionSelect, pick{"window", sqlDetectionInterruption}), d.ReplayFrom)
+		if d.Rows, err = list(ctx, tx, scanLedgerRow, picked(sqlInterruptionSelect, pick{"window", sqlDetectionInterruption}), d.ReplayFrom); err != nil {
+			return err
+		}
+		d.Counted, err = list(ctx, tx, scanCount, sqlDetectionFailure, d.ReplayFrom)
 		return err
 	})
 	if err != nil {
@@ -41,11 +44,15 @@ func (s *Store) Detection(ctx context.Context, now time.Time) (d headend.Detecti
 }
 
 // Record stores what the detector has found and how far it has come, in one transaction, and returns the revision of
-// the ledger; that is a new one where there are outages or rows. headend.ErrLeaseLost says that the epoch is over:
+// the ledger; that is a new one where there are outages or rows, or counts of failures that are not stored yet. headend.ErrLeaseLost says that the epoch is over:
 // nothing is written. A row that says what is stored already makes no new version.
 func (s *Store) Record(ctx context.Context, epoch int64, d headend.Detection) (revision int64, err error) {
 	err = s.change(ctx, func(tx pgx.Tx) error {
-		found := len(d.Outages) > 0 || len(d.Rows) > 0
+		counts, err := changedCounts(ctx, tx, d.Counted) // nobody but who holds the lease writes these
+		if err != nil {
+			return err
+		}
+		found := len(d.Outages) > 0 || len(d.Rows) > 0 || len(counts) > 0
 		grown := 0
 		if found {
 			grown = 1
@@ -55,7 +62,7 @@ func (s *Store) Record(ctx context.Context, epoch int64, d headend.Detection) (r
 			text := string(d.Storm)
 			storm = &text
 		}
-		err := tx.QueryRow(ctx, sqlRecordDetection, epoch, d.Cursor, orNull(d.ReplayFrom), orNull(d.Now), int64(d.NextOutage), int64(d.NextRow),
+		err = tx.QueryRow(ctx, sqlRecordDetection, epoch, d.Cursor, orNull(d.ReplayFrom), orNull(d.Now), int64(d.NextOutage), int64(d.NextRow),
 			storm, d.Settings, grown).Scan(&revision)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return headend.ErrLeaseLost
@@ -66,7 +73,10 @@ func (s *Store) Record(ctx context.Context, epoch int64, d headend.Detection) (r
 		if err := recordRates(ctx, tx, &d); err != nil || !found {
 			return err
 		}
-		return writeLedger(ctx, tx, revision, "detector", "", d.Outages, d.Rows)
+		if err := writeLedger(ctx, tx, revision, "detector", "", d.Outages, d.Rows); err != nil {
+			return err
+		}
+		return writeCounts(ctx, tx, revision, counts)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("record: %w", err)

@@ -76,6 +76,14 @@ var (
 	sqlRecordTally string
 	//go:embed sql/record_topology.sql
 	sqlRecordTopology string
+	//go:embed sql/record_failure_changed.sql
+	sqlRecordFailureChanged string
+	//go:embed sql/record_failure_unknown.sql
+	sqlRecordFailureUnknown string
+	//go:embed sql/record_failure_write.sql
+	sqlRecordFailureWrite string
+	//go:embed sql/detection_failure.sql
+	sqlDetectionFailure string
 	//go:embed sql/notify.sql
 	sqlNotify string
 	//go:embed sql/tally_since.sql

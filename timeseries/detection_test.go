@@ -85,7 +85,7 @@ func TestWhatIsRecordedIsThereAgain(t *testing.T) {
 		}
 		want := d
 		want.Outages, want.Rows = []headend.Outage{d.Outages[0], d.Outages[2]}, []headend.LedgerRow{open, unknown}
-		want.Tallies, want.Topology = nil, nil
+		want.Tallies, want.Topology, want.Counted = nil, nil, []headend.CountedFailures{}
 		for i := range want.Outages {
 			want.Outages[i].Revision = revision
 		}

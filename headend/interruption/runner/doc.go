@@ -13,6 +13,8 @@
 //   - Results, numbers of outages and rows, and how far the evidence was read commit together. After a kill at any
 //     moment a new runner restores what was told, feeds the evidence since ReplayFrom again, and tells only what
 //     is new.
+//   - What counters say beside the ledger is compared with what was told whenever rows or counts change (counts.go); only
+//     differences are recorded. What is from before the window stays as it was told.
 //   - A registry that changes makes a new Network and a replay; the ledger is then the one that the new registry gives.
 //
 // # Failure

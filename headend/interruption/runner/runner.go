@@ -164,6 +164,7 @@ type watch struct {
 	recorded time.Time
 	latest   time.Time // that the clock has shown
 	tallied  time.Time // the last day whose tallies were taken
+	counts   *counts
 }
 
 // begin makes the detector of the registry as it is, gives it its history back and feeds the evidence again.
@@ -185,7 +186,7 @@ func (r *Runner) begin(ctx context.Context, epoch int64) (*watch, error) {
 		return nil, err
 	}
 	w := &watch{Runner: r, epoch: epoch, grid: grid, detector: interruption.New(grid.Network, r.options.Settings), told: map[uint64]headend.Outage{}, recorded: state.Now}
-	w.feeder = NewFeeder(grid, w.detector)
+	w.feeder, w.counts = NewFeeder(grid, w.detector), newCounts(state.Counted)
 	if err := w.measure(ctx, now); err != nil {
 		return nil, err
 	}
@@ -270,7 +271,7 @@ func (w *watch) step(ctx context.Context) error {
 	w.cursor = next
 	w.ping(changes.Pings)
 	d := w.detection(&changes, now)
-	if len(d.Outages) == 0 && len(d.Rows) == 0 && len(d.Tallies) == 0 && len(d.Topology) == 0 && changes.Storm == nil && now.Sub(w.recorded) < idle {
+	if len(d.Outages) == 0 && len(d.Rows) == 0 && len(d.Tallies) == 0 && len(d.Topology) == 0 && len(d.Counted) == 0 && changes.Storm == nil && now.Sub(w.recorded) < idle {
 		return nil
 	}
 	began = time.Now()
@@ -310,6 +311,9 @@ func (w *watch) detection(c *interruption.Changes, now time.Time) headend.Detect
 	}
 	for _, t := range c.Topology {
 		d.Topology = append(d.Topology, headend.TopologyFault{UsagePoint: w.grid.Network.PointID(t.Point), Node: w.grid.Network.NodeID(t.Node), Against: t.Against})
+	}
+	if w.counts.due(c) {
+		d.Counted = w.counts.changed(w.detector.Counted(), w.grid.Network, now.Add(-w.options.Settings.Window))
 	}
 	d.Tallies = w.tallies(now)
 	maps.DeleteFunc(w.told, func(_ uint64, o headend.Outage) bool {

@@ -132,6 +132,16 @@ func (r *recorder) record(rows ...headend.LedgerRow) int64 {
 	return revision
 }
 
+// count records failures that only counters know of.
+func (r *recorder) count(counts ...headend.CountedFailures) int64 {
+	r.t.Helper()
+	revision, err := r.s.Record(r.t.Context(), r.epoch, headend.Detection{Counted: counts})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return revision
+}
+
 func row(point uint32, id int64, start, end string) headend.LedgerRow {
 	r := headend.LedgerRow{Interruption: headend.Interruption{UsagePoint: point, ID: id, Outage: 1, Start: local(start), Cause: "tree"}}
 	if end != "" {
@@ -187,6 +197,11 @@ func TestSumsAreAlwaysTheLedger(t *testing.T) {
 		}
 		if len(rows) > 0 {
 			ledger.record(rows...)
+		}
+		if random.IntN(2) == 0 {
+			at := local("2026-08-30").Add(time.Duration(random.IntN(66*24)) * time.Hour)
+			ledger.count(headend.CountedFailures{UsagePoint: fmt.Sprint("U", 1+random.IntN(points)), From: at, To: at.Add(time.Duration(1+random.IntN(40)) * time.Hour),
+				Failures: 1 + random.IntN(5), Short: random.IntN(2) == 0, Overflow: random.IntN(9) == 0})
 		}
 		c.at = c.at.Add(time.Duration(random.IntN(100)) * time.Minute)
 		if random.IntN(2) == 0 {

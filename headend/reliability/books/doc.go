@@ -12,6 +12,7 @@
 //     stored sums have of these usage points. A test recomputes everything from the ledger.
 //   - Where the stored sums cannot serve (another revision, a policy or view that is not kept, a registry that moved
 //     customers in the past and has not been settled yet) the answer is made from the ledger: slower, the same.
+//   - Failures that only a counter knows are in no stored sum; they are added to each answer, as its revision has them.
 //   - A closed month is never changed. Closing it again makes another revision, with the reason and with the difference
 //     interruption by interruption; when nothing has changed there is none.
 //

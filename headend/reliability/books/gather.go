@@ -43,12 +43,20 @@ type gathered struct {
 	stored bool // from stored sums
 }
 
-// gather makes sums from what is stored and what has changed since; where that cannot be, from the ledger.
+// gather makes sums from what is stored and what has changed since; where that cannot be, from the ledger. Failures that were
+// only counted come on top: they are in no stored sum.
 func (o *Office) gather(ctx context.Context, s headend.BookSnapshot, w *world, st *headend.BookStanding, n *need) (*gathered, error) {
+	var out *gathered
+	var err error
 	if o.canServe(st, n) {
-		return o.fromSums(ctx, s, w, st, n)
+		out, err = o.fromSums(ctx, s, w, st, n)
+	} else {
+		out, err = o.fromLedger(ctx, s, w, n)
 	}
-	return o.fromLedger(ctx, s, w, n)
+	if err != nil {
+		return nil, err
+	}
+	return out, o.addShort(ctx, s, w, n, out)
 }
 
 // canServe tells whether stored sums serve: the ledger as it is now, sums that are kept, sets where they are asked for.
