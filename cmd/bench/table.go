@@ -28,8 +28,9 @@ type pollLine struct {
 }
 
 type table struct {
-	lines []line
-	polls []pollLine
+	lines    []line
+	polls    []pollLine
+	detected []detected
 }
 
 func (t *table) addPolls(l pollLine) {
@@ -59,6 +60,17 @@ func (t *table) print(w io.Writer) {
 	}
 	if len(t.polls) > 0 {
 		t.printPolls(w)
+	}
+	if len(t.detected) > 0 {
+		t.printDetected(w)
+	}
+}
+
+// printDetected prints what the detector takes in, in processor time: it has no limit but the processor.
+func (t *table) printDetected(w io.Writer) {
+	fmt.Fprintf(w, "\n| detector, %s usage points | a second of CPU | aim | |\n|---|---|---|---|\n", thousands(detectorAll))
+	for _, d := range t.detected {
+		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", d.what, thousands(d.rate), d.aim, d.note)
 	}
 }
 
