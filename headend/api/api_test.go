@@ -155,6 +155,11 @@ func TestPlaces(t *testing.T) {
 		if s.read(t, "/api/v1/usage-points?organisation=C1", &points); len(points.Items) != 3 {
 			t.Errorf("below C1 are %d usage points, want 3", len(points.Items))
 		}
+		if _, err := s.store.ImportUsagePoints(t.Context(), importer.UsagePoints(strings.NewReader("id,name,address,node,organisation,phases,from,to,connected_kva\nU3,Cô Cúc,,T2,D1,L2,2020-01-01,,2.2\n"),
+			importer.Format{Zone: time.UTC}), timeseries.ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.get(t, "/api/v1/usage-points?node=T2", `{"items":[{"id":"U3","name":"Cô Cúc","node":"T2","organisation":"D1","phases":"L2","connected_kva":2.2,"from":"2020-01-01T00:00:00Z"}]}`)
 		s.get(t, "/api/v1/nodes?parent=F1&kind=transformer&q=1", `{"items":[{"id":"T1","name":"Trạm 1","kind":"transformer","parent":"F1","organisation":"D1","rated_kva":630,"from":"2024-01-01T00:00:00Z"}]}`)
 		s.get(t, "/api/v1/nodes/T1", `{"id":"T1","versions":[{"id":"T1","name":"Trạm 1","kind":"transformer","parent":"F1","organisation":"D1","rated_kva":400,"from":"2020-01-01T00:00:00Z","to":"2024-01-01T00:00:00Z"},
 			{"id":"T1","name":"Trạm 1","kind":"transformer","parent":"F1","organisation":"D1","rated_kva":630,"from":"2024-01-01T00:00:00Z"}]}`)

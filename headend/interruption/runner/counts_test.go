@@ -115,8 +115,10 @@ func TestFailuresThatAreOnlyCounted(t *testing.T) {
 		// A week on the detector has forgotten all that; the books have not.
 		w.now = w.now.Add(7 * 24 * time.Hour)
 		w.step(watch)
+		w.counter(meter(0, 3), headend.QuantityFailures, w.now.Add(-time.Hour), 1)
+		w.counter(meter(0, 3), headend.QuantityFailures, w.now, 2)
 		w.step(watch)
-		expect("a week on", 0, 4, 2, 1, false)
+		expect("a week on", 0, 5, 3, 1, false)
 	})
 }
 
