@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lastgasp/headend"
+	"lastgasp/protocols/drivertest"
 )
 
 // tool is an independent Modbus client; the test is skipped where it is not installed.
@@ -21,7 +22,7 @@ func tool(t *testing.T, name string, probe ...string) string {
 			return found
 		}
 	}
-	t.Skipf("%s %s does not run: install mbpoll and python3-pymodbus to check frames against independent clients", name, strings.Join(probe, " "))
+	drivertest.Missing(t, "%s %s does not run: install mbpoll and python3-pymodbus to check frames against independent clients", name, strings.Join(probe, " "))
 	return ""
 }
 

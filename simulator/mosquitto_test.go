@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"lastgasp/protocols/drivertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,7 +34,7 @@ func startMosquitto(t *testing.T, extra ...string) *mosquitto {
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {
 		if program = "/usr/sbin/mosquitto"; !exists(program) {
-			t.Skip("mosquitto is not installed")
+			drivertest.Missing(t, "mosquitto is not installed")
 		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

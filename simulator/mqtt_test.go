@@ -13,6 +13,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"lastgasp/protocols/drivertest"
 )
 
 // listener is a subscriber to everything under ami/v1.
@@ -320,7 +322,7 @@ func TestMosquittoPasswords(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "passwords")
 	if !mosquittoPassword(t, path, "G1", "0123456789abcdef") {
-		t.Skip("mosquitto_passwd is not installed")
+		drivertest.Missing(t, "mosquitto_passwd is not installed")
 	}
 	broker := startMosquitto(t, "allow_anonymous false", "password_file "+path)
 	mqtt := NewMQTT(MQTTConfig{Broker: broker.address}, []Account{{ID: "G1", Password: "0123456789abcdef"}, {ID: "G2", Password: "guess"}})

@@ -126,7 +126,11 @@ func detectorNetwork() (*interruption.Network, []interruption.DeviceNo, error) {
 	}
 	meters := make([]interruption.DeviceNo, detectorAll)
 	for i := range meters {
-		meters[i], _ = network.Device(spec.Devices[i].ID) // it was just put in
+		no, known := network.Device(spec.Devices[i].ID)
+		if !known {
+			return nil, nil, fmt.Errorf("device %s was put into the network and is not in it", spec.Devices[i].ID)
+		}
+		meters[i] = no
 	}
 	return network, meters, nil
 }

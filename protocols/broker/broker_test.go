@@ -921,7 +921,7 @@ func value(t testing.TB, m prometheus.Metric) float64 {
 func TestMosquittoClients(t *testing.T) {
 	pub, err := exec.LookPath("mosquitto_pub")
 	if err != nil {
-		t.Skip("mosquitto_pub is not installed")
+		drivertest.Missing(t, "mosquitto_pub is not installed")
 	}
 	b := begin(t, Config{}, anybody{}, &drivertest.Decoder{})
 	host, port, err := net.SplitHostPort(b.Addr())

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lastgasp/headend"
+	"lastgasp/protocols/drivertest"
 )
 
 // memory map of a served unit: function code, address, value.
@@ -41,7 +42,7 @@ func python(t *testing.T) string {
 	t.Helper()
 	const path = "/usr/bin/python3"
 	if out, err := exec.Command(path, "-c", "import pymodbus").CombinedOutput(); err != nil {
-		t.Skipf("no independent Modbus server here (Debian package python3-pymodbus): %v %s", err, out)
+		drivertest.Missing(t, "no independent Modbus server here (Debian package python3-pymodbus): %v %s", err, out)
 	}
 	return path
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lastgasp/protocols/drivertest"
 )
 
 // misbehaviour is what a simulated unit does with a request.
@@ -371,7 +373,7 @@ func (s *server) pty(t testing.TB) string {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
+		drivertest.Missing(t, "no pseudo terminals here: %v", err)
 	}
 	raw, err := master.SyscallConn()
 	if err != nil {

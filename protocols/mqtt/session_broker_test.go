@@ -137,7 +137,7 @@ func TestQoS2(t *testing.T) {
 	pub := exec.Command("mosquitto_pub", "-h", "127.0.0.1", "-p", port(t, m.address), "-q", "2", "-t", "ami/v1/m1/reads", "-l")
 	pub.Stdin = strings.NewReader("n=1\nn=2\nn=3\n")
 	if out, err := pub.CombinedOutput(); err != nil {
-		t.Skipf("mosquitto_pub: %v %s", err, out)
+		drivertest.Missing(t, "mosquitto_pub: %v %s", err, out)
 	}
 	messages, _ := numbered(1, 3)
 	s.sink.AwaitStored(t, messages...)
@@ -319,7 +319,7 @@ func TestBrokerLossIsToldOf(t *testing.T) {
 func TestPasswordFile(t *testing.T) {
 	tool, err := exec.LookPath("mosquitto_passwd")
 	if err != nil {
-		t.Skip("mosquitto_passwd is not installed")
+		drivertest.Missing(t, "mosquitto_passwd is not installed")
 	}
 	dir := t.TempDir()
 	users := filepath.Join(dir, "users")

@@ -42,7 +42,7 @@ func startMosquitto(t testing.TB, extra ...string) *mosquitto {
 		program = found
 	}
 	if _, err := os.Stat(program); err != nil {
-		t.Skip("mosquitto is not installed")
+		drivertest.Missing(t, "mosquitto is not installed")
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
