@@ -22,6 +22,7 @@ build: go-there ## the programs, into bin/
 
 test: go-there packages-test lint ## everything, against a real PostgreSQL and a real Mosquitto it starts itself
 	@$(GO) test -race -timeout 11m $(PKGS)
+	@$(GO) test -timeout 5m -run 'TestStorm|TestScore' ./headend/interruption # too large for the race detector
 	@deploy/engines.sh
 
 lint: go-there ## formatting, go vet and staticcheck
