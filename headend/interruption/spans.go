@@ -9,15 +9,15 @@ import (
 // Basis is what an edge of an interruption rests on.
 type Basis uint8
 
-// What edges rest on, best first.
+// What edges rest on, best first. The numbers are those the ledger is stored with.
 const (
-	ByLog       Basis = iota + 1 // the meter's own power-failure log
-	ByDevice                     // a last gasp or power-up with the device's time
-	ByBreaker                    // position of a breaker, voltage at an RTU
-	ByArrival                    // when a message without a usable time came in, a gasp less the hold time
-	ByNeighbour                  // what others behind the same node show
-	ByLifeSign                   // not after the first sign of life
-	ByNothing                    // not known
+	ByLog       = Basis(headend.ByLog)       // the meter's own power-failure log
+	ByDevice    = Basis(headend.ByDevice)    // a last gasp or power-up with the device's time
+	ByBreaker   = Basis(headend.ByBreaker)   // position of a breaker, voltage at an RTU
+	ByArrival   = Basis(headend.ByArrival)   // when a message without a usable time came in, a gasp less the hold time
+	ByNeighbour = Basis(headend.ByNeighbour) // what others behind the same node show
+	ByLifeSign  = Basis(headend.ByLifeSign)  // not after the first sign of life
+	ByNothing   = Basis(headend.ByNothing)   // not known
 )
 
 var basisNames = [...]string{"", "log", "device time", "breaker", "arrival", "neighbours", "sign of life", "not known"}
