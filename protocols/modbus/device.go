@@ -62,8 +62,9 @@ type poll struct {
 	interval time.Duration
 	offset   time.Duration // within the interval
 	due      time.Time
-	charged  bool   // it is a probe on the line's budget
-	last     []byte // replies of the poll before, where stuck values are looked for
+	turn     time.Time // when it was due while it is asked a second time, zero otherwise
+	charged  bool      // it is a probe on the line's budget
+	last     []byte    // replies of the poll before, where stuck values are looked for
 	same     int
 	aside    time.Time // when a poll of it was last kept in quarantine
 }
@@ -168,8 +169,30 @@ func (p *poll) next(t time.Time) time.Time {
 	return time.Unix(0, (n+1)*step+int64(p.offset))
 }
 
-// deadAfter is after how many polls without a word a unit is only probed.
+// deadAfter is after how many polls without a word a unit is only probed; a second try of a poll counts.
 const deadAfter = 3
+
+// A poll that brought nothing is tried a second time before its next turn: one lost frame is no reason for a register of a quarter
+// of an hour to be missing. The try comes after a quarter of the interval, secondMost at most; where that is
+// shorter than a timeout the next turn is soon enough.
+const (
+	secondShare = 4
+	secondMost  = 10 * time.Second
+)
+
+// second puts a poll that brought nothing at time now up for its second try, or says that it has none.
+func (p *poll) second(now time.Time) bool {
+	pause := min(p.interval/secondShare, secondMost)
+	if !p.turn.IsZero() || p.unit.gone || p.unit.dead || pause < p.unit.profile.Timeout {
+		return false
+	}
+	next := p.due.Add(p.interval)
+	if now.Add(pause).Add(p.unit.profile.Timeout).After(next) || now.Before(p.due) {
+		return false
+	}
+	p.turn, p.due = p.due, now.Add(pause)
+	return true
+}
 
 // timeout is how long to wait for the unit. One that failed lately is given less than the profile's, as much as
 // it needed when it was well, so that it takes little of the line; every fourth probe waits in full, should it

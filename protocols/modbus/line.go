@@ -206,6 +206,9 @@ func (l *line) again(p *poll, now time.Time) {
 	if p.unit.gone {
 		return
 	}
+	if !p.turn.IsZero() {
+		p.due, p.turn = p.turn, time.Time{}
+	}
 	p.due = p.due.Add(p.interval)
 	if p.due.Before(now.Add(-p.interval)) || p.due.After(now.Add(2*p.interval)) { // the clock was set
 		p.due = p.next(now)
@@ -312,8 +315,11 @@ func (l *line) poll(ctx context.Context, m *master, p *poll) {
 		l.budget -= now.Sub(began)
 		p.charged = false
 	}
-	l.finish(p, r, now)
-	l.again(p, now)
+	if l.finish(p, r, now) {
+		heap.Push(&l.waiting, p)
+	} else {
+		l.again(p, now)
+	}
 	results := l.results
 	l.results = nil
 	l.mu.Unlock()
@@ -363,12 +369,12 @@ func (p *poll) setAside(d *decoded, now time.Time) *headend.Refusal {
 	return refusalOf(p.unit.profile, d)
 }
 
-// finish draws the conclusions of a poll: about the line, the unit, its plan and its states.
-func (l *line) finish(p *poll, r *result, now time.Time) {
+// finish draws the conclusions of a poll: about the line, the unit, its plan and its states. It tells whether the poll is up for its second try.
+func (l *line) finish(p *poll, r *result, now time.Time) (second bool) {
 	u, o := p.unit, &r.outcome
 	if o.err != nil && o.err.Fault == FaultStopped {
 		r.decoded.clear()
-		return
+		return false
 	}
 	if o.err != nil && o.err.Fault == FaultConnect {
 		if l.pause == 0 {
@@ -377,7 +383,7 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 		l.unreachable(now)
 		l.miss(p, MissFailed, now, FaultConnect.String())
 		r.decoded.clear()
-		return
+		return false
 	}
 	if l.pause > 0 {
 		l.d.log.Info("connected again", "line", l.key)
@@ -402,9 +408,11 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 		if o.err != nil {
 			why = o.err.Fault.String()
 		}
-		l.miss(p, MissFailed, now, why)
+		if second = !o.refused && p.second(now); !second {
+			l.miss(p, MissFailed, now, why)
+		}
 		r.decoded.clear()
-		return
+		return second
 	}
 	l.d.counts.polls.Add(1)
 	r.refusal = p.setAside(&r.decoded, now)
@@ -425,6 +433,7 @@ func (l *line) finish(p *poll, r *result, now time.Time) {
 			r.events = append(r.events, e)
 		}
 	}
+	return false
 }
 
 // unreachable puts off the next try to connect.

@@ -95,6 +95,51 @@ func TestOneDeadUnitAmong200(t *testing.T) {
 	})
 }
 
+// One lost frame costs no turn of a quarter of an hour: the poll is tried a second time ten seconds on, and then keeps its grid. Two lost in a row
+// are one missed poll. A group polled more often than a second try could wait for an answer just waits for its next turn.
+func TestALostFrameIsAskedForAgain(t *testing.T) {
+	p := own(t, strings.Replace(meterText, "interval: 10s", "interval: 15m, aligned: true", 1))
+	for _, c := range []struct {
+		name           string
+		lost           int
+		interval       time.Duration
+		polls, asked   int
+		failed         uint64
+		first, between time.Duration // after its turn; from it to the next poll
+	}{
+		{"one lost", 1, 15 * time.Minute, 3, 4, 0, 11 * time.Second, 15*time.Minute - 11*time.Second},
+		{"two lost", 2, 15 * time.Minute, 2, 4, 1, 15 * time.Minute, 15 * time.Minute},
+		{"one lost of each second", 1, time.Second, 2699, 2700, 1, time.Second, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(false)
+				s.unit(1)
+				s.set(1, silence, c.lost)
+				begin := time.Now().Truncate(15 * time.Minute)
+				out, d, stop := simulate(t, s, Config{Devices: []Device{{ID: "M1", Address: "tcp://gateway", Unit: 1, Profile: "small_meter",
+					Intervals: map[string]time.Duration{"live": c.interval}}}}, p)
+				wait(begin.Add(45*time.Minute + 30*time.Second + 500*time.Millisecond).Sub(time.Now()))
+				stop()
+				got, counts := of(out.all(), "M1"), d.Counts()
+				if c.interval == time.Second { // the rest of the last half minute
+					c.polls, c.asked = c.polls+30, c.asked+30
+				}
+				if len(got) != c.polls || s.asked(1) != c.asked || counts.Missed["failed"] != c.failed || counts.Missed["overrun"] > 0 || counts.Dead != 0 {
+					t.Fatalf("%d polls, %d requests, missed %v, %d dead; want %d, %d and %d failed", len(got), s.asked(1), counts.Missed, counts.Dead, c.polls, c.asked, c.failed)
+				}
+				turn := begin.Add(c.interval)
+				if late := got[0].Received.Sub(turn); late != c.first {
+					t.Errorf("the first poll came %s after its turn, want %s", late, c.first)
+				}
+				if between := got[1].Received.Sub(got[0].Received); between != c.between {
+					t.Errorf("the second came %s after it, want %s", between, c.between)
+				}
+			})
+		})
+	}
+}
+
 // A whole line dies and comes back: all units are read again within a minute, not one after the other.
 func TestWholeLineComesBack(t *testing.T) {
 	p := own(t, meterText)
