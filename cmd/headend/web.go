@@ -31,6 +31,7 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 		Store:           store,
 		Books:           bookAnswers{office},
 		Outages:         store,
+		Window:          c.Detection.Window,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Metrics:         metrics,

@@ -25,6 +25,7 @@ type Options struct {
 
 	Store    Store
 	Outages  Outages              // nil: it knows of no outages, interruptions and plans
+	Window   time.Duration        // how long after its end the detector still cuts and joins an outage; 0: for ever
 	Books    Books                // nil: it knows of no reliability reports
 	Checks   []Check              // what has to be in order for /readyz
 	Replayer Replayer             // nil: quarantined messages cannot be replayed

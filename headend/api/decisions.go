@@ -172,6 +172,11 @@ func (a *API) decisionsOn(ctx context.Context, o *headend.Outage, p *OutagePatch
 	if p.SplitAt != "" && p.Merge != nil {
 		return nil, invalid("body.merge", *p.Merge, "split and merge at once: decide one, look, then the other")
 	}
+	if p.SplitAt != "" || p.Merge != nil {
+		if err := a.revisable(o, "path.number", "this outage", now); err != nil {
+			return nil, err
+		}
+	}
 	if p.SplitAt != "" {
 		if err := a.checkSplit(ctx, o, p.SplitAt, here.Moment); err != nil {
 			return nil, err
@@ -188,6 +193,16 @@ func (a *API) decisionsOn(ctx context.Context, o *headend.Outage, p *OutagePatch
 		add(headend.DecideMerge, d)
 	}
 	return out, nil
+}
+
+// revisable tells why an outage can no longer be cut or joined: what is left of each only evidence tells, and the detector has let go of that
+// of an outage that ended longer ago than its window.
+func (a *API) revisable(o *headend.Outage, location, name string, now time.Time) error {
+	if a.options.Window == 0 || o.End.IsZero() || !o.End.Before(now.Add(-a.options.Window)) {
+		return nil
+	}
+	return huma.Error409Conflict(fmt.Sprintf("%s (%d) ended %s, longer ago than the %s (detection.window) for which evidence is looked at again: it can no longer be split or merged; cause, planned, own and declared can still be set",
+		name, o.Number, o.End.UTC().Format(time.RFC3339), a.options.Window), &huma.ErrorDetail{Location: location, Value: o.Number})
 }
 
 var causeCode = regexp.MustCompile(`^([a-z0-9][a-z0-9_-]{0,63})?$`)
@@ -284,6 +299,9 @@ func (a *API) decideMerge(ctx context.Context, o *headend.Outage, number int64, 
 		return here, a.unknownIn(ctx, err, "body.merge", number)
 	}
 	if err := open(&other, "the outage to merge"); err != nil {
+		return here, err
+	}
+	if err := a.revisable(&other, "body.merge", "the outage to merge", now); err != nil {
 		return here, err
 	}
 	here.OtherOutage, here.OtherNode, here.OtherPoint, here.OtherMoment = other.Number, other.Node, other.UsagePoint, within(&other, now)

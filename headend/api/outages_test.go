@@ -168,7 +168,9 @@ func TestOperatorsDecideAboutOutages(t *testing.T) {
 		none := headend.Outage{Number: 4, State: headend.OutageWithdrawn, Node: "T1", Start: noon, Reason: "its log denies it"}
 		feeder := transformerOut(5)
 		feeder.Node, feeder.Start, feeder.End = "F1", noon.Add(-24*time.Hour), noon.Add(-22*time.Hour)
-		record([]headend.Outage{transformerOut(1), second, alone, none, feeder}, row("U1", 1, 1), row("U2", 2, 3), row("U3", 3, 2))
+		old := transformerOut(6) // the detector has let go of it
+		old.State, old.Start, old.End = headend.OutageClosed, noon.AddDate(-11, 0, 0), noon.AddDate(-11, 0, 1)
+		record([]headend.Outage{transformerOut(1), second, alone, none, feeder, old}, row("U1", 1, 1), row("U2", 2, 3), row("U3", 3, 2))
 
 		for _, c := range []struct {
 			path, body string
@@ -193,6 +195,9 @@ func TestOperatorsDecideAboutOutages(t *testing.T) {
 			{"1", `{"by":"nam","split_at":"T9"}`, 422, []string{"body.split_at", "T9"}},
 			{"3", `{"by":"nam","split_at":"T1"}`, 422, []string{"usage point U2 alone"}},
 			{"5", `{"by":"nam","split_at":"T1","merge":1}`, 422, []string{"split and merge at once"}},
+			{"6", `{"by":"nam","merge":1}`, 409, []string{"path.number", "this outage (6) ended 2015-11-21", "cause, planned, own and declared can still be set"}},
+			{"1", `{"by":"nam","merge":6}`, 409, []string{"body.merge", "the outage to merge (6) ended 2015-11-21"}},
+			{"6", `{"by":"nam","split_at":"T2"}`, 409, []string{"detection.window"}},
 			{"1", `{"by":"nam","own":true}`, 422, []string{"body.usage_point", "node T1"}},
 			{"1", `{"by":"nam","own":true,"usage_point":"U3"}`, 422, []string{"U3 has no interruption in outage 1"}},
 			{"1", `{"by":"nam","usage_point":"U1"}`, 422, []string{"give own too"}},
