@@ -82,7 +82,7 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	}
 }
 
-// listen waits for what other processes tell (NOTIFY registry, outage, evidence) and passes each on.
+// listen waits for what other processes tell (NOTIFY registry, outage, evidence, webhook) and passes each on.
 func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
 	said := false
 	for ctx.Err() == nil {
@@ -112,10 +112,10 @@ func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) (heard 
 			s.log.Debug("close listening connection", slog.Any("error", err))
 		}
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN registry; LISTEN outage; LISTEN evidence"); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN registry; LISTEN outage; LISTEN evidence; LISTEN webhook"); err != nil {
 		return false, err
 	}
-	for _, channel := range []string{"registry", "outage", "evidence"} { // what came while nobody listened
+	for _, channel := range []string{"registry", "outage", "evidence", "webhook"} { // what came while nobody listened
 		s.heard(channel, changed)
 	}
 	for {
@@ -133,6 +133,8 @@ func (s *Store) heard(channel string, changed chan<- struct{}) {
 		s.outages.tell()
 	case "evidence":
 		s.evidence.tell()
+	case "webhook":
+		s.webhooks.tell()
 	case "registry":
 		select {
 		case changed <- struct{}{}:

@@ -60,6 +60,7 @@ type Store struct {
 	changes    subscribers // the registry has been read again
 	outages    subscribers // outages or the ledger have changed
 	evidence   subscribers // a plan or decision has been stored
+	webhooks   subscribers // deliveries have been written down
 }
 
 // Open connects, brings the schema up to date and loads the registry's index. It returns ErrMismatch

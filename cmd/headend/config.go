@@ -20,6 +20,7 @@ type Config struct {
 	Detection DetectionConfig   `koanf:"detection" doc:"how interruptions are found"`
 	Codecs    mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
 	HTTP      HTTPConfig        `koanf:"http" doc:"the API"`
+	Webhooks  WebhooksConfig    `koanf:"webhooks" doc:"other systems that are told of events"`
 	Log       LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
 }
 
@@ -95,6 +96,17 @@ type ServerTLS struct {
 	Key         string `koanf:"key" doc:"PEM file, mode 0600"`
 }
 
+// WebhooksConfig says how other systems are told of events; which ones is in the database.
+type WebhooksConfig struct {
+	Enabled  bool          `koanf:"enabled" doc:"false: this head-end delivers none; another one may"`
+	KeyFile  string        `koanf:"key_file" doc:"key that seals their secrets, mode 0600; made when first needed; the same for all head-ends on one database"`
+	Allow    []string      `koanf:"allow" doc:"networks or addresses that may be called though they are not public, such as 10.20.0.0/16"`
+	Insecure bool          `koanf:"insecure" doc:"true: http:// may be called, in the clear"`
+	Attempts int           `koanf:"attempts" min:"1" max:"100" doc:"after which a delivery is given up; 16 take about 7 hours"`
+	Timeout  time.Duration `koanf:"timeout" min:"100ms" doc:"longest an attempt may take"`
+	Workers  int           `koanf:"workers" min:"1" max:"256" doc:"requests at once, of which one webhook has at most a quarter"`
+}
+
 // LogConfig says how much is said and in what form.
 type LogConfig struct {
 	Level  string `koanf:"level" oneof:"debug info warn error" doc:"debug, info, warn or error"`
@@ -144,8 +156,9 @@ func Defaults() Config {
 		Modbus: ModbusConfig{Enabled: true, ConnectTimeout: 5 * time.Second, ReconnectMost: 30 * time.Second, ProbeMost: time.Minute},
 		Detection: DetectionConfig{Enabled: true, Every: time.Second, Window: 72 * time.Hour, Hold: 37 * time.Second, Spread: time.Minute,
 			Settle: 15 * time.Minute, Fresh: 5 * time.Minute},
-		Codecs: mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
-		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
-		Log:    LogConfig{Level: "info", Format: "text"},
+		Codecs:   mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
+		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
+		Webhooks: WebhooksConfig{Enabled: true, KeyFile: "./var/webhook.key", Attempts: 16, Timeout: 10 * time.Second, Workers: 16},
+		Log:      LogConfig{Level: "info", Format: "text"},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"lastgasp/headend/webhook"
 	"lastgasp/protocols/mqtt"
 	"lastgasp/timeseries"
 )
@@ -102,6 +103,12 @@ func (c *Config) faults() []error {
 			add("broker.tls", "listen needs certificate and key")
 		}
 		checkKey(add, "broker.tls.key", c.Broker.TLS.Key)
+	}
+	if _, err := webhook.NewGuard(c.Webhooks.Allow, c.Webhooks.Insecure); err != nil {
+		add("webhooks.allow", "%v", err)
+	}
+	if c.Webhooks.KeyFile == "" {
+		add("webhooks.key_file", "is empty: secrets could not be kept")
 	}
 	names := map[string]bool{}
 	for i, m := range c.MQTT {

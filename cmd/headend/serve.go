@@ -62,6 +62,11 @@ func serve(p *program, simulated devices) error {
 		return errors.Join(err, database.Close())
 	}
 
+	webhooks, err := newWebhooks(config.Webhooks, database.Store, metrics, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+
 	var field []stage
 	if simulated != nil {
 		if field, err = simulated(p, config, database.Store, metrics, ingest.Ready); err != nil {
@@ -74,6 +79,7 @@ func serve(p *program, simulated devices) error {
 		append(drivers.stages(ingest), web...),
 		[]stage{{"ingest", ingest.Run}},
 		detection,
+		webhooks,
 		[]stage{{"books", office.Run}},
 		[]stage{{"memory", watchMemory}, {"store", database.Store.Run}},
 		database.stages(log),

@@ -23,6 +23,10 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 	if err != nil {
 		return nil, fmt.Errorf("zone: %w", err)
 	}
+	rules, err := webhookRules(c.Webhooks)
+	if err != nil {
+		return nil, err
+	}
 	web, err := api.New(api.Options{
 		Listen:          c.HTTP.Listen,
 		Certificate:     c.HTTP.TLS.Certificate,
@@ -32,6 +36,8 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 		Books:           bookAnswers{office},
 		Outages:         store,
 		Window:          c.Detection.Window,
+		Webhooks:        store,
+		WebhookRules:    rules,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Metrics:         metrics,

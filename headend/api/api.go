@@ -23,14 +23,16 @@ type Options struct {
 	Key         string   // PEM file
 	Hosts       []string // names it is asked by, beside loopback and the host of Listen; others are refused
 
-	Store    Store
-	Outages  Outages              // nil: it knows of no outages, interruptions and plans
-	Window   time.Duration        // how long after its end the detector still cuts and joins an outage; 0: for ever
-	Books    Books                // nil: it knows of no reliability reports
-	Checks   []Check              // what has to be in order for /readyz
-	Replayer Replayer             // nil: quarantined messages cannot be replayed
-	Metrics  *prometheus.Registry // shown at /metrics; nil for none
-	Zone     *time.Location       // dates without a time are midnights here; nil is UTC
+	Store        Store
+	Outages      Outages       // nil: it knows of no outages, interruptions and plans
+	Window       time.Duration // how long after its end the detector still cuts and joins an outage; 0: for ever
+	Books        Books         // nil: it knows of no reliability reports
+	Webhooks     Webhooks      // nil: it tells no other systems; WebhookRules with it
+	WebhookRules WebhookRules
+	Checks       []Check              // what has to be in order for /readyz
+	Replayer     Replayer             // nil: quarantined messages cannot be replayed
+	Metrics      *prometheus.Registry // shown at /metrics; nil for none
+	Zone         *time.Location       // dates without a time are midnights here; nil is UTC
 
 	QuestionTimeout time.Duration // longest a question may take; 0 is 30 s
 	Questions       int           // at once, others wait; 0 is 6
@@ -119,6 +121,9 @@ func (a *API) operations(h huma.API) {
 	a.registerQuarantine(h)
 	if a.options.Books != nil {
 		a.registerReliability(h)
+	}
+	if a.options.Webhooks != nil {
+		a.registerWebhooks(h)
 	}
 	if a.options.Outages != nil {
 		a.registerOutages(h)

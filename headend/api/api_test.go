@@ -723,7 +723,8 @@ func TestOpenAPIDescribesEverything(t *testing.T) {
 	}
 	for _, path := range []string{"/meters", "/meters/{id}", "/meters/{id}/readings", "/meters/{id}/events", "/devices", "/devices/{id}", "/devices/{id}/events", "/usage-points", "/usage-points/{id}",
 		"/usage-points/{id}/energy", "/nodes", "/nodes/{id}", "/nodes/{id}/load", "/nodes/{id}/events", "/organisations", "/events", "/quarantine", "/quarantine/{number}", "/quarantine/{number}/replay",
-		"/outages", "/outages/{number}", "/interruptions", "/plans", "/plans/{id}", "/stream"} {
+		"/outages", "/outages/{number}", "/interruptions", "/plans", "/plans/{id}", "/stream",
+		"/webhooks", "/webhooks/{number}", "/webhooks/{number}/deliveries/{delivery}/redeliver"} {
 		if document.Paths["/api/v1"+path] == nil {
 			t.Errorf("%s is not described", path)
 		}
@@ -767,8 +768,15 @@ func checkOperation(t *testing.T, name string, o operation) {
 	}
 	status, kind := "200", "application/json"
 	switch o.OperationID {
-	case "decide-outage":
+	case "decide-outage", "ping-webhook", "redeliver":
 		status = "202"
+	case "add-webhook":
+		status = "201"
+	case "drop-webhook":
+		if _, ok := o.Responses["204"]; !ok {
+			t.Errorf("%s: no 204", name)
+		}
+		return
 	case "follow-outages":
 		kind = "text/event-stream"
 	}

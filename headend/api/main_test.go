@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"lastgasp/headend"
 	"lastgasp/headend/api"
 	"lastgasp/headend/importer"
+	"lastgasp/headend/webhook"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
 )
@@ -55,6 +57,10 @@ func serve(t *testing.T, store *timeseries.Store, options api.Options) *server {
 	s := &server{store: store, metrics: prometheus.NewRegistry(), ready: func(context.Context) error { return nil }}
 	options.Store, options.Outages, options.Metrics, options.Zone, options.Replayer = store, store, s.metrics, zone, s
 	options.Window = 10 * 365 * 24 * time.Hour // the tests stand in 2026
+	options.Webhooks = store
+	if options.WebhookRules == nil {
+		options.WebhookRules = webhook.Rules{Key: webhook.NewKeyFile(filepath.Join(t.TempDir(), "key"))}
+	}
 	options.Checks = []api.Check{{Name: "database", Ready: store.Ready}, {Name: "broker field", Ready: func(ctx context.Context) error { return s.ready(ctx) }}}
 	a, err := api.New(options)
 	if err != nil {

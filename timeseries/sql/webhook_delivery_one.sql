@@ -1,0 +1,1 @@
+AND d.webhook = $1 AND d.number = $2

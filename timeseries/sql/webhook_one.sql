@@ -1,0 +1,1 @@
+AND w.number = $1

@@ -1,0 +1,1 @@
+UPDATE webhook_outbox SET revision = $1

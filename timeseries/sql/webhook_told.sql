@@ -1,0 +1,1 @@
+SELECT subject, over, face FROM webhook_told WHERE subject = ANY ($1)

@@ -1,0 +1,1 @@
+DELETE FROM webhook_told WHERE over AND written < $1

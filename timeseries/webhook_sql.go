@@ -1,0 +1,61 @@
+package timeseries
+
+import _ "embed" // statements
+
+// Statements of webhooks.
+var (
+	//go:embed sql/webhook_again.sql
+	sqlWebhookAgain string
+	//go:embed sql/webhook_attempt_insert.sql
+	sqlWebhookAttemptInsert string
+	//go:embed sql/webhook_attempt_list.sql
+	sqlWebhookAttemptList string
+	//go:embed sql/webhook_crowd.sql
+	sqlWebhookCrowd string
+	//go:embed sql/webhook_delete.sql
+	sqlWebhookDelete string
+	//go:embed sql/webhook_delivered.sql
+	sqlWebhookDelivered string
+	//go:embed sql/webhook_delivery_list.sql
+	sqlWebhookDeliveryList string
+	//go:embed sql/webhook_delivery_one.sql
+	sqlWebhookDeliveryOne string
+	//go:embed sql/webhook_delivery_select.sql
+	sqlWebhookDeliverySelect string
+	//go:embed sql/webhook_drop.sql
+	sqlWebhookDrop string
+	//go:embed sql/webhook_failed.sql
+	sqlWebhookFailed string
+	//go:embed sql/webhook_insert.sql
+	sqlWebhookInsert string
+	//go:embed sql/webhook_list.sql
+	sqlWebhookList string
+	//go:embed sql/webhook_news.sql
+	sqlWebhookNews string
+	//go:embed sql/webhook_next.sql
+	sqlWebhookNext string
+	//go:embed sql/webhook_one.sql
+	sqlWebhookOne string
+	//go:embed sql/webhook_outbox_lock.sql
+	sqlWebhookOutboxLock string
+	//go:embed sql/webhook_outbox_outage.sql
+	sqlWebhookOutboxOutage string
+	//go:embed sql/webhook_outbox_to.sql
+	sqlWebhookOutboxTo string
+	//go:embed sql/webhook_outbox_write.sql
+	sqlWebhookOutboxWrite string
+	//go:embed sql/webhook_ping.sql
+	sqlWebhookPing string
+	//go:embed sql/webhook_select.sql
+	sqlWebhookSelect string
+	//go:embed sql/webhook_take.sql
+	sqlWebhookTake string
+	//go:embed sql/webhook_told.sql
+	sqlWebhookTold string
+	//go:embed sql/webhook_told_drop.sql
+	sqlWebhookToldDrop string
+	//go:embed sql/webhook_told_write.sql
+	sqlWebhookToldWrite string
+	//go:embed sql/webhook_update.sql
+	sqlWebhookUpdate string
+)
