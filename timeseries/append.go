@@ -262,6 +262,11 @@ func (s *Store) insertRest(ctx context.Context, tx pgx.Tx, p *pivot, history []r
 			return err
 		}
 	}
+	if hours, meters := p.late(time.Now().Add(-lateAfter)); len(hours) > 0 {
+		if _, err := tx.Exec(ctx, sqlBillingLateInsert, hours, meters); err != nil {
+			return fmt.Errorf("note late readings: %w", err)
+		}
+	}
 	if s.engine == Postgres && len(p.hours) > 0 {
 		hours := make([]time.Time, 0, len(p.hours))
 		for hour := range p.hours {

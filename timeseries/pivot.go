@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"time"
 
 	"lastgasp/headend"
 )
@@ -280,6 +281,36 @@ func (p *pivot) joinOthers(name func(int16) headend.Quantity) {
 		kept[n-1] = o
 	}
 	p.others = kept
+}
+
+// lateAfter is how long after the end of an hour its readings are noted as late. Who looks for what is missing looks later
+// than that, by more than a commit takes.
+const lateAfter = 10 * time.Minute
+
+// late lists, side by side, hours that ended before a moment and meters that have readings of them.
+func (p *pivot) late(before time.Time) (hours []time.Time, meters []int32) {
+	const hour = 3_600_000_000
+	limit := micros(before) - hour
+	some := false
+	for h := range p.hours {
+		some = some || h <= limit
+	}
+	if !some {
+		return nil, nil
+	}
+	var last int64
+	for i := range p.rows {
+		r := &p.rows[i]
+		h := r.time - mod(r.time, hour)
+		if r.time == h { // a register of the full hour closes the hour before
+			h -= hour
+		}
+		if n := len(meters); h > limit || n > 0 && meters[n-1] == r.meter && last == h {
+			continue
+		}
+		hours, meters, last = append(hours, fromMicros(h)), append(meters, r.meter), h
+	}
+	return hours, meters
 }
 
 // touchMonths notes the months that need partitions.

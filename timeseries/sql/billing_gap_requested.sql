@@ -1,0 +1,1 @@
+SELECT count(*)::int FROM gap WHERE next IS NOT NULL AND state = 'requested'

@@ -1,0 +1,1 @@
+CREATE TEMP TABLE import_line (line int NOT NULL, id text NOT NULL, digits smallint NOT NULL, unit_wh bigint NOT NULL, max_w bigint NOT NULL, every int NOT NULL, calendar text NOT NULL, tolerance int NOT NULL, registers text[] NOT NULL, nominal_v double precision NOT NULL, rated_a double precision NOT NULL) ON COMMIT DROP

@@ -1,0 +1,1 @@
+CREATE TEMP TABLE import_line (line int NOT NULL, id text NOT NULL, numerator bigint NOT NULL, denominator bigint NOT NULL, valid_from timestamptz NOT NULL, valid_to timestamptz NOT NULL) ON COMMIT DROP

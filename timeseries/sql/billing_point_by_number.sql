@@ -1,0 +1,1 @@
+AND u.number = ANY ($5)

@@ -1,0 +1,1 @@
+SELECT upto FROM billing_state

@@ -1,0 +1,1 @@
+UPDATE billing_state SET upto = $1
