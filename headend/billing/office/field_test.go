@@ -28,7 +28,7 @@ func mustZone(name string) *time.Location {
 // field is a street of meters with a register each half hour, to which everything happens, with the truth beside it.
 type field struct {
 	store  *timeseries.Store
-	period billing.Period // the one that is billed; data begins ten days before it and ends a day after
+	period billing.Period // the one that is billed; data begins four days before it and ends half a day after
 	begin  time.Time
 	end    time.Time
 	now    time.Time
@@ -65,8 +65,8 @@ const dial = 100_000_000
 // newField makes the truth: every fifth meter goes through zero, every fourth is exchanged, every third loses supply.
 func newField(seed uint64, n int) *field {
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	f := &field{period: billing.Period{From: billing.StartOfDay(hanoi, 2026, 3, 11), To: billing.StartOfDay(hanoi, 2026, 3, 16)}}
-	f.begin, f.end = f.period.From.AddDate(0, 0, -10), f.period.To.Add(24*time.Hour)
+	f := &field{period: billing.Period{From: billing.StartOfDay(hanoi, 2026, 3, 11), To: billing.StartOfDay(hanoi, 2026, 3, 14)}}
+	f.begin, f.end = f.period.From.AddDate(0, 0, -4), f.period.To.Add(12*time.Hour)
 	f.now = f.end.Add(20 * time.Minute)
 	for i := range n {
 		p := &fieldPoint{id: fmt.Sprintf("U%03d", i), ratio: 1, truth: map[time.Time]int64{f.begin: 0}}
@@ -75,14 +75,14 @@ func newField(seed uint64, n int) *field {
 		}
 		register := rnd.Int64N(dial / 2)
 		if i%5 == 2 {
-			register = dial - 215_000 - rnd.Int64N(40_000)
+			register = dial - 90_000 - rnd.Int64N(20_000)
 		}
 		if i%4 == 1 {
-			p.exchange = f.period.From.Add(time.Duration(10+rnd.IntN(80)) * time.Hour)
+			p.exchange = f.period.From.Add(time.Duration(10+rnd.IntN(50)) * time.Hour)
 			p.noted = i%8 == 1
 		}
 		if i%3 == 0 {
-			from := f.period.From.Add(time.Duration(rnd.IntN(90*60)) * time.Minute)
+			from := f.period.From.Add(time.Duration(rnd.IntN(50*60)) * time.Minute)
 			p.dark = billing.Period{From: from, To: from.Add(time.Duration(90+rnd.IntN(400)) * time.Minute)}
 		}
 		p.live(f, rnd, register)
