@@ -8,7 +8,7 @@ SHELL    := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run test bench soak build fuzz lint clean go-there packages-run packages-test
+.PHONY: help run test bench soak build console fuzz lint clean go-there packages-run packages-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,10 @@ run: build packages-run ## database, broker, head-end and a simulated district; 
 build: go-there ## the programs, into bin/
 	@mkdir -p $(BIN)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./cmd/...
+
+console: ## the pages for operators, built anew from headend/console/web; the result is committed
+	@deploy/packages.sh nodejs:/usr/bin/node npm:/usr/bin/npm
+	@cd headend/console/web && npm ci --no-audit --no-fund && npm run build
 
 test: go-there packages-test lint ## everything, against a real PostgreSQL and a real Mosquitto it starts itself
 	@$(GO) test -race -timeout 11m $(PKGS)

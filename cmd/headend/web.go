@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lastgasp/headend/api"
+	"lastgasp/headend/console"
 	"lastgasp/headend/ingest"
 	"lastgasp/headend/reliability/books"
 	"lastgasp/timeseries"
@@ -27,6 +28,10 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 	if err != nil {
 		return nil, err
 	}
+	pages, err := console.New()
+	if err != nil {
+		return nil, err
+	}
 	web, err := api.New(api.Options{
 		Listen:          c.HTTP.Listen,
 		Certificate:     c.HTTP.TLS.Certificate,
@@ -40,6 +45,7 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 		WebhookRules:    rules,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
+		Console:         pages,
 		Metrics:         metrics,
 		Zone:            zone,
 		QuestionTimeout: c.Database.StatementTimeout,

@@ -31,6 +31,7 @@ type Options struct {
 	WebhookRules WebhookRules
 	Checks       []Check              // what has to be in order for /readyz
 	Replayer     Replayer             // nil: quarantined messages cannot be replayed
+	Console      Console              // the pages for operators; nil: there are none
 	Metrics      *prometheus.Registry // shown at /metrics; nil for none
 	Zone         *time.Location       // dates without a time are midnights here; nil is UTC
 
@@ -116,6 +117,7 @@ func (a *API) operations(h huma.API) {
 	a.registerDevices(h)
 	a.registerReadings(h)
 	a.registerPlaces(h)
+	a.registerSupply(h)
 	a.registerEnergy(h)
 	a.registerEvents(h)
 	a.registerQuarantine(h)

@@ -118,8 +118,18 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// nothingThere answers for paths and methods that are not.
+// Console answers for paths that the API does not have.
+type Console interface {
+	http.Handler
+	Serves(r *http.Request) bool // it has something at this path
+}
+
+// nothingThere answers for paths and methods that the API does not have: with the console, or a problem document.
 func (a *API) nothingThere(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	if a.options.Console != nil && a.options.Console.Serves(r) {
+		a.options.Console.ServeHTTP(w, r)
+		return
+	}
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())

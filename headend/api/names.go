@@ -2,72 +2,83 @@ package api
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"lastgasp/headend"
 )
 
-// names knows what nodes and usage points are called, so that a list of outages is not a list of ids. What
-// was looked up holds for a minute.
+// names knows what nodes and usage points are called and which feeder they hang on, so that a list of outages is not a list of
+// ids. What was looked up holds for a minute.
 type names struct {
-	registry Registry
+	registry Supply
 	mu       sync.Mutex
-	known    map[namedPlace]nameUntil
+	known    map[namedPlace]placeUntil
 }
 
 type namedPlace struct{ node, usagePoint string }
 
-type nameUntil struct {
-	name  string
+type placeUntil struct {
+	place headend.Place
 	until time.Time
 }
 
 // mostNames bounds what is remembered.
 const mostNames = 50_000
 
-// of is the name of a node, or of a usage point where there is no node; "" where it has none.
-func (n *names) of(ctx context.Context, node, usagePoint string) (string, error) {
-	key := namedPlace{node: node}
-	if node == "" {
-		key.usagePoint = usagePoint
+// placeOf is what an outage is named by: its node, or its usage point where there is no node.
+func placeOf(o *headend.Outage) namedPlace {
+	if o.Node != "" {
+		return namedPlace{node: o.Node}
 	}
+	return namedPlace{usagePoint: o.UsagePoint}
+}
+
+// of gives the places of outages, in their order; without a name where the registry has none.
+func (n *names) of(ctx context.Context, outages []headend.Outage) ([]headend.Place, error) {
 	now := time.Now()
+	out := make([]headend.Place, len(outages))
+	missing := map[namedPlace][]int{}
+	var nodes, points []string
 	n.mu.Lock()
-	known, ok := n.known[key]
-	n.mu.Unlock()
-	if ok && now.Before(known.until) {
-		return known.name, nil
+	for i := range outages {
+		key := placeOf(&outages[i])
+		if known, ok := n.known[key]; ok && now.Before(known.until) {
+			out[i] = known.place
+			continue
+		}
+		if missing[key] == nil {
+			if key.node != "" {
+				nodes = append(nodes, key.node)
+			} else {
+				points = append(points, key.usagePoint)
+			}
+		}
+		missing[key] = append(missing[key], i)
 	}
-	name, err := n.lookUp(ctx, key)
-	var unknown *headend.Unknown
-	if err != nil && !errors.As(err, &unknown) { // what the registry no longer has, has no name
-		return "", err
+	n.mu.Unlock()
+	if len(missing) == 0 {
+		return out, nil
+	}
+	found, err := n.registry.Places(ctx, nodes, points)
+	if err != nil {
+		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.known == nil || len(n.known) >= mostNames {
-		n.known = map[namedPlace]nameUntil{}
+	if n.known == nil || len(n.known)+len(missing) > mostNames {
+		n.known = map[namedPlace]placeUntil{}
 	}
-	n.known[key] = nameUntil{name, now.Add(time.Minute)}
-	return name, nil
-}
-
-func (n *names) lookUp(ctx context.Context, key namedPlace) (string, error) {
-	switch {
-	case key.node != "":
-		versions, err := n.registry.Node(ctx, key.node)
-		if err != nil || len(versions) == 0 {
-			return "", err
-		}
-		return versions[len(versions)-1].Name, nil
-	case key.usagePoint != "":
-		history, err := n.registry.UsagePoint(ctx, key.usagePoint)
-		if err != nil || len(history.Versions) == 0 {
-			return "", err
-		}
-		return history.Versions[len(history.Versions)-1].Name, nil
+	for key := range missing { // what the registry no longer has, has no name
+		n.known[key] = placeUntil{headend.Place{Node: key.node, UsagePoint: key.usagePoint}, now.Add(time.Minute)}
 	}
-	return "", nil
+	for _, p := range found {
+		n.known[namedPlace{p.Node, p.UsagePoint}] = placeUntil{p, now.Add(time.Minute)}
+	}
+	for key, at := range missing {
+		for _, i := range at {
+			out[i] = n.known[key].place
+		}
+	}
+	return out, nil
 }

@@ -20,6 +20,10 @@ type Outage struct {
 	Node           string     `json:"node,omitempty" doc:"the lowest that explains the evidence; absent: usage_point alone"`
 	UsagePoint     string     `json:"usage_point,omitempty"`
 	Name           string     `json:"name,omitempty" doc:"of the node or usage point, as it is called now"`
+	Feeder         string     `json:"feeder,omitempty" doc:"that the node or usage point hangs on now, or is"`
+	FeederName     string     `json:"feeder_name,omitempty"`
+	Unit           string     `json:"organisation,omitempty" doc:"that the node or usage point belongs to now"`
+	UnitName       string     `json:"organisation_name,omitempty"`
 	Part           bool       `json:"part,omitempty" doc:"only a part of what is below the node is out, and the registry knows no node for it"`
 	Phases         string     `json:"phases,omitempty" example:"L1" doc:"lost; absent: all"`
 	Start          *time.Time `json:"start,omitempty" doc:"of the first interruption; absent: not known"`
@@ -165,19 +169,20 @@ func (a *API) outage(ctx context.Context, in *outageInput) (*struct{ Body Outage
 
 // named makes outages as they are answered, each with the name of its place.
 func (a *API) named(ctx context.Context, found []headend.Outage) ([]Outage, error) {
+	places, err := a.names.of(ctx, found)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Outage, len(found))
 	for i := range found {
-		name, err := a.names.of(ctx, found[i].Node, found[i].UsagePoint)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = outageOf(&found[i], name)
+		out[i] = outageOf(&found[i], places[i])
 	}
 	return out, nil
 }
 
-func outageOf(o *headend.Outage, name string) Outage {
-	return Outage{Number: o.Number, Reference: o.Reference, State: string(o.State), Node: o.Node, UsagePoint: o.UsagePoint, Name: name, Part: o.Part,
+func outageOf(o *headend.Outage, at headend.Place) Outage {
+	return Outage{Number: o.Number, Reference: o.Reference, State: string(o.State), Node: o.Node, UsagePoint: o.UsagePoint, Name: at.Name, Part: o.Part,
+		Feeder: at.Feeder, FeederName: at.FeederName, Unit: at.Organisation, UnitName: at.OrganisationName,
 		Phases: o.Phases.String(), Start: moment(o.Start), End: moment(o.End), Probability: probability(o.Odds), Cause: o.Cause, Planned: o.Planned,
 		Own: o.Own, Declared: o.Declared, Plan: o.Plan, Notice: moment(o.Notice), OverrunSeconds: o.Overrun.Seconds(), Customers: o.Customers, Out: o.Out,
 		Seen: o.Seen, Summary: o.Summary, Revision: o.Revision, Changed: o.Changed, Reason: o.Reason}

@@ -112,8 +112,8 @@ func TestOutagesAreListedAndExplained(t *testing.T) {
 			delete(times.(map[string]any), "at")
 		}
 		delete(detail, "changed")
-		if diff := cmp.Diff(object(t, `{"number":1,"state":"confirmed","node":"T1","name":"Trạm 1","start":"2026-11-20T05:00:00Z","probability":0.999,
-			"planned":false,"own":false,"declared":false,"customers":2,"out":2,"seen":1,"summary":"1 of 2 meters sent a last gasp","revision":2,
+		if diff := cmp.Diff(object(t, `{"number":1,"state":"confirmed","node":"T1","name":"Trạm 1","feeder":"F1","feeder_name":"471","organisation":"D1","organisation_name":"Tam Kỳ",
+			"start":"2026-11-20T05:00:00Z","probability":0.999,"planned":false,"own":false,"declared":false,"customers":2,"out":2,"seen":1,"summary":"1 of 2 meters sent a last gasp","revision":2,
 			"trail":["The lowest node is T1.","1 of 2 meters sent a last gasp."],"steps":[],"decisions":[],"changes":[
 			{"revision":1,"state":"suspected","node":"T1","customers":1,"out":1,"summary":"1 of 2 meters sent a last gasp"},
 			{"revision":2,"state":"confirmed","node":"T1","customers":2,"out":2,"summary":"1 of 2 meters sent a last gasp"}]}`), detail); diff != "" {
