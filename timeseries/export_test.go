@@ -2,6 +2,9 @@ package timeseries
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,3 +42,44 @@ func Wire(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) 
 
 // Forget drops what is older than it is to be kept, as Run does each hour.
 func Forget(ctx context.Context, s *Store, now time.Time) { s.forget(ctx, now) }
+
+// BlocksOf has exports give blocks of so many rows, until the test ends.
+func BlocksOf(t testing.TB, rows int) {
+	former := blockBytes
+	blockBytes = rows * 27 // of one quantity
+	t.Cleanup(func() { blockBytes = former })
+}
+
+// CopyStream is what COPY sends for three rows of two quantities, the second of which may be NULL.
+func CopyStream() []byte {
+	b := append([]byte{}, copySignature...)
+	for i := range int64(3) {
+		b = binary.BigEndian.AppendUint16(b, 6)
+		b = appendInt32(b, int32(7+i/2))
+		b = appendInt64(b, i)
+		b = appendInt64(b, i+5)
+		b = appendInt16(b, int16(i))
+		b = appendInt64(b, 1000+i)
+		if i == 1 {
+			b = binary.BigEndian.AppendUint32(b, 0xffffffff)
+		} else {
+			b = appendInt64(b, int64(math.Float64bits(229.5)))
+		}
+	}
+	return binary.BigEndian.AppendUint16(b, 0xffff)
+}
+
+// ReadCopy reads a stream that comes in pieces.
+func ReadCopy(pieces ...[]byte) (*headend.ReadingBlock, error) {
+	var r copyRows
+	r.begin([]headend.Quantity{headend.ImportWh, headend.V1})
+	r.full = func() error { return nil }
+	r.expect([]exportDevice{{number: 7, id: "M7"}, {number: 8, id: "M8", spans: []exportSpan{{"U", 0, 10}}}}, false, 0)
+	r.start()
+	for _, p := range pieces {
+		if _, err := r.Write(slices.Clone(p)); err != nil {
+			return nil, err
+		}
+	}
+	return &r.block, r.ended()
+}

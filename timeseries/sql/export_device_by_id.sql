@@ -1,0 +1,2 @@
+-- Named. Index: device (id).
+AND d.id = ANY ($5)

@@ -1,0 +1,2 @@
+-- Named. Index: usage_point (id).
+AND u.id = ANY ($6)
