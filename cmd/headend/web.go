@@ -43,6 +43,8 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 		Window:          c.Detection.Window,
 		Webhooks:        store,
 		WebhookRules:    rules,
+		Exports:         exports{store},
+		ExportsAtOnce:   max(1, c.Database.Connections/4),
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Console:         pages,

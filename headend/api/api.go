@@ -27,6 +27,7 @@ type Options struct {
 	Outages      Outages       // nil: it knows of no outages, interruptions and plans
 	Window       time.Duration // how long after its end the detector still cuts and joins an outage; 0: for ever
 	Books        Books         // nil: it knows of no reliability reports
+	Exports      Exports       // nil: readings are only had meter by meter
 	Webhooks     Webhooks      // nil: it tells no other systems; WebhookRules with it
 	WebhookRules WebhookRules
 	Checks       []Check              // what has to be in order for /readyz
@@ -37,6 +38,8 @@ type Options struct {
 
 	QuestionTimeout time.Duration // longest a question may take; 0 is 30 s
 	Questions       int           // at once, others wait; 0 is 6
+	ExportsAtOnce   int           // others are refused until one has ended; 0 is 4
+	ExportPatience  time.Duration // a client that has not taken a piece of an export for so long is cut off; 0 is 30 s
 	Log             *slog.Logger  // nil is slog.Default()
 }
 
@@ -51,6 +54,7 @@ type API struct {
 	options   Options
 	handler   http.Handler
 	questions chan struct{} // a place for each question that may be asked at once
+	exports   chan struct{} // a place for each export that may be made at once
 	names     names
 	stream    *stream
 	started   chan struct{}
@@ -68,6 +72,12 @@ func New(options Options) (*API, error) {
 	if options.Questions == 0 {
 		options.Questions = 6
 	}
+	if options.ExportsAtOnce == 0 {
+		options.ExportsAtOnce = 4
+	}
+	if options.ExportPatience == 0 {
+		options.ExportPatience = 30 * time.Second
+	}
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
@@ -76,11 +86,14 @@ func New(options Options) (*API, error) {
 			return nil, fmt.Errorf("http: certificate %s with key %s: %w", options.Certificate, options.Key, err)
 		}
 	}
-	a := &API{options: options, questions: make(chan struct{}, options.Questions), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{})}
+	a := &API{options: options, questions: make(chan struct{}, options.Questions), exports: make(chan struct{}, options.ExportsAtOnce), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{})}
 	mux := http.NewServeMux()
 	a.operations(humago.New(mux, describe()))
 	if options.Outages != nil {
 		mux.HandleFunc("GET /api/v1/stream", a.follow)
+	}
+	if options.Exports != nil {
+		mux.HandleFunc("GET /api/v1/readings", a.export)
 	}
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
@@ -121,6 +134,9 @@ func (a *API) operations(h huma.API) {
 	a.registerEnergy(h)
 	a.registerEvents(h)
 	a.registerQuarantine(h)
+	if a.options.Exports != nil {
+		describeExports(h, a.options.Exports.Formats())
+	}
 	if a.options.Books != nil {
 		a.registerReliability(h)
 	}

@@ -1,11 +1,9 @@
 package export
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/schema"
 )
@@ -13,8 +11,7 @@ import (
 // parquetWriter writes row groups of rowBatch rows, a column after the other. The column writers of parquet/file are used
 // as they are: pqarrow would draw in the whole of Arrow's compute.
 type parquetWriter struct {
-	sink *sink
-	out  *file.Writer
+	parquetFile
 	rows []Row
 }
 
@@ -34,32 +31,17 @@ func (s *sink) Write(p []byte) (int, error) {
 }
 
 func parquetSchema() (*schema.GroupNode, error) {
-	var fields schema.FieldList
-	var first error
-	add := func(name string, optional bool, logical schema.LogicalType, physical parquet.Type) {
-		repetition := parquet.Repetitions.Required
-		if optional {
-			repetition = parquet.Repetitions.Optional
-		}
-		node, err := schema.NewPrimitiveNodeLogical(name, repetition, logical, physical, 0, -1)
-		if err != nil && first == nil {
-			first = err
-		}
-		fields = append(fields, node)
-	}
+	s := parquetFields{}
 	for _, c := range textColumns {
-		add(c.name, c.optional, schema.StringLogicalType{}, parquet.Types.ByteArray)
+		s.add(c.name, c.optional, schema.StringLogicalType{}, parquet.Types.ByteArray)
 	}
 	stamp := schema.NewTimestampLogicalType(true, schema.TimeUnitMicros)
-	add("from", false, stamp, parquet.Types.Int64)
-	add("to", false, stamp, parquet.Types.Int64)
-	add("wh", true, schema.NoLogicalType{}, parquet.Types.Int64)
-	add("distance_us", true, schema.NoLogicalType{}, parquet.Types.Int64)
-	add("outage", false, schema.NoLogicalType{}, parquet.Types.Boolean)
-	if first != nil {
-		return nil, first
-	}
-	return schema.NewGroupNode("billing", parquet.Repetitions.Required, fields, -1)
+	s.add("from", false, stamp, parquet.Types.Int64)
+	s.add("to", false, stamp, parquet.Types.Int64)
+	s.add("wh", true, schema.NoLogicalType{}, parquet.Types.Int64)
+	s.add("distance_us", true, schema.NoLogicalType{}, parquet.Types.Int64)
+	s.add("outage", false, schema.NoLogicalType{}, parquet.Types.Boolean)
+	return s.root("billing")
 }
 
 func newParquet(w io.Writer, _ Options) (Writer, error) {
@@ -67,26 +49,8 @@ func newParquet(w io.Writer, _ Options) (Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parquetWriter{sink: &sink{Writer: w}, rows: make([]Row, 0, rowBatch)}
-	err = p.guard(func() error {
-		p.out = file.NewParquetWriter(p.sink, root, file.WithWriterProps(parquet.NewWriterProperties(
-			parquet.WithCompression(compress.Codecs.Snappy), parquet.WithCreatedBy("lastgasp"))))
-		return nil
-	})
-	return p, err
-}
-
-// guard makes errors of what the library panics with.
-func (p *parquetWriter) guard(do func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("parquet: %v", r)
-		}
-		if p.sink.err != nil {
-			err = p.sink.err
-		}
-	}()
-	return do()
+	p := &parquetWriter{rows: make([]Row, 0, rowBatch)}
+	return p, p.begin(w, root)
 }
 
 func (p *parquetWriter) Write(r Row) error {
@@ -195,13 +159,8 @@ func (p *parquetWriter) outages(group file.SerialRowGroupWriter) error {
 }
 
 func (p *parquetWriter) Close() error {
-	return p.guard(func() error {
-		if err := p.flush(); err != nil {
-			return err
-		}
-		if err := p.out.FlushWithFooter(); err != nil { // Close would forget its error
-			return err
-		}
-		return p.out.Close()
-	})
+	if err := p.guard(p.flush); err != nil {
+		return err
+	}
+	return p.end()
 }

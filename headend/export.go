@@ -1,0 +1,44 @@
+package headend
+
+import (
+	"errors"
+	"time"
+)
+
+// ExportFormat is a form in which readings can be had.
+type ExportFormat struct {
+	Name      string // csv, parquet, ...
+	MediaType string // without parameters
+	Profile   string // the parameter of the media type that tells it from another format of the same; "" for none
+	Charset   string // "" for none
+	Extension string // of a file, with its dot
+	Intervals bool   // it carries energy of intervals, never readings as they were read
+	Words     string // what it is, for who reads the description
+}
+
+// ContentType is the media type with its parameters.
+func (f ExportFormat) ContentType() string {
+	text := f.MediaType
+	if f.Profile != "" {
+		text += "; profile=" + f.Profile
+	}
+	if f.Charset != "" {
+		text += "; charset=" + f.Charset
+	}
+	return text
+}
+
+// ExportRequest is what is to be exported, and how.
+type ExportRequest struct {
+	ReadingSelection
+	Format   string
+	Interval time.Duration // 0: readings as they were read; else the energy of intervals of this length
+	Limit    int           // most rows; of intervals most usage points; 0 for all
+	Cursor   string        // where an export before stopped; "" from the beginning
+	Sender   string        // participant ids of NEM12; "" for the configured ones
+	Receiver string
+	Made     time.Time // when it was made, for formats that say so
+}
+
+// ErrUnfit says that a format cannot carry what was asked for: the error has the reason.
+var ErrUnfit = errors.New("the format cannot carry this")
