@@ -1,6 +1,6 @@
 -- Readings of devices in a slice of time, as binary rows in the order of device and time. COPY takes no parameters: the
 -- marks stand for numbers and times that the program wrote, and for columns of its own. Index: the primary key (meter,
--- time); the index by time of engine postgres.
+-- time); reading_time.
 COPY (
   SELECT meter, time, received, quality/*columns*/
   FROM reading
