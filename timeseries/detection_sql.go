@@ -14,6 +14,8 @@ var (
 	sqlLeaseTake string
 	//go:embed sql/grid_node.sql
 	sqlGridNode string
+	//go:embed sql/grid_count.sql
+	sqlGridCount string
 	//go:embed sql/grid_point.sql
 	sqlGridPoint string
 	//go:embed sql/grid_device.sql

@@ -102,13 +102,14 @@ func hashSecret(salt, password []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Reload reads the registry's index again, after an import by another process.
+// Reload reads the registry's index again where an import, by whatever process, has changed the registry since. Both indices
+// are in memory until the new one is whole.
 func (s *Store) Reload(ctx context.Context) error {
 	version, err := s.registryVersion(ctx)
-	if err != nil {
+	if err != nil || s.devices.has(version) {
 		return err
 	}
-	byID, byNumber, err := s.loadDevices(ctx, sqlDeviceAll)
+	byID, err := s.loadDevices(ctx, sqlDeviceAll)
 	if err != nil {
 		return err
 	}
@@ -116,13 +117,14 @@ func (s *Store) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load installations: %w", err)
 	}
+	devices := byNumber(byID)
 	var device, usagePoint int32
 	var from, to instant
 	_, err = pgx.ForEachRow(rows, []any{&device, &usagePoint, &from, &to}, func() error {
-		d := byID[byNumber[device]]
-		if d == nil {
+		if int(device) >= len(devices) || devices[device] == nil {
 			return nil // registered after the devices were read
 		}
+		d := devices[device]
 		d.installations = append(d.installations, installed{usagePoint: usagePoint, from: int64(from), to: int64(to)})
 		return nil
 	})
@@ -139,6 +141,13 @@ func (s *Store) Reload(ctx context.Context) error {
 		s.changes.tell()
 	}
 	return nil
+}
+
+// has tells whether the index was read from this version of the registry.
+func (c *deviceCache) has(version string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byID != nil && c.version == version
 }
 
 // registryVersion is another text after each import; "" before the first.
@@ -168,25 +177,40 @@ func (c *deviceCache) replace(byID map[headend.DeviceID]*registered, unassigned 
 	return changed
 }
 
-func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]*registered, map[int32]headend.DeviceID, error) {
+// byNumber lists devices by their number in the registry.
+func byNumber(byID map[headend.DeviceID]*registered) []*registered {
+	last := int32(-1)
+	for _, d := range byID {
+		last = max(last, d.number)
+	}
+	list := make([]*registered, last+1)
+	for _, d := range byID {
+		list[d.number] = d
+	}
+	return list
+}
+
+// loadDevices reads devices. Texts that repeat are kept once.
+func (s *Store) loadDevices(ctx context.Context, sql string, args ...any) (map[headend.DeviceID]*registered, error) {
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("load devices: %w", err)
+		return nil, fmt.Errorf("load devices: %w", err)
 	}
-	byID, byNumber := map[headend.DeviceID]*registered{}, map[int32]headend.DeviceID{}
+	byID := map[headend.DeviceID]*registered{}
+	kinds, states, gateways := map[string]headend.DeviceKind{}, map[string]headend.DeviceState{}, map[string]headend.DeviceID{}
 	var d registered
 	var id headend.DeviceID
-	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &d.standing.Kind, &d.standing.State, &d.salt, &d.hash, &d.standing.Gateway}, func() error {
-		d.standing.OwnSecret = d.hash != nil
+	var kind, state, gateway []byte
+	_, err = pgx.ForEachRow(rows, []any{&d.number, &id, &kind, &state, &d.salt, &d.hash, &gateway}, func() error {
 		own := d
+		own.standing = headend.Standing{Kind: same(kinds, kind), State: same(states, state), Gateway: same(gateways, gateway), OwnSecret: d.hash != nil}
 		byID[id] = &own
-		byNumber[d.number] = id
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("load devices: %w", err)
+		return nil, fmt.Errorf("load devices: %w", err)
 	}
-	return byID, byNumber, nil
+	return byID, nil
 }
 
 // register makes sure that every device named has a row, as unassigned where it is new, and puts them
@@ -210,7 +234,7 @@ func (s *Store) register(ctx context.Context, unknown map[headend.DeviceID]heade
 		}
 		made = int(tag.RowsAffected())
 	}
-	found, _, err := s.loadDevices(ctx, sqlDeviceByIDs, ids)
+	found, err := s.loadDevices(ctx, sqlDeviceByIDs, ids)
 	if err != nil {
 		return 0, classify(err)
 	}

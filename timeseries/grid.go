@@ -15,27 +15,39 @@ import (
 // point with its meter.
 func (s *Store) Grid(ctx context.Context) (g headend.Grid, err error) {
 	err = s.read(ctx, func(tx pgx.Tx) error {
-		if g.Nodes, err = list(ctx, tx, scanNode, sqlGridNode); err != nil {
+		var points, devices, installations int // lists that grow would hold twice of what they need
+		if err := tx.QueryRow(ctx, sqlGridCount).Scan(&points, &devices, &installations); err != nil {
 			return err
 		}
-		names := make(map[string]string, len(g.Nodes))
-		for i := range g.Nodes {
-			names[g.Nodes[i].ID] = g.Nodes[i].ID
-		}
-		points, err := gridPoints(ctx, tx, &g, names)
-		if err != nil {
-			return err
-		}
-		devices, err := gridDevices(ctx, tx, &g, names)
-		if err != nil {
-			return err
-		}
-		return gridInstallations(ctx, tx, &g, devices, points)
+		g.Points, g.PointNumbers = make([]headend.UsagePoint, 0, points), make([]uint32, 0, points)
+		g.Devices, g.DeviceNumbers = make([]headend.Device, 0, devices), make([]int32, 0, devices)
+		g.Installations = make([]headend.Installation, 0, installations)
+		return readGrid(ctx, tx, &g)
 	})
 	if err != nil {
 		return headend.Grid{}, fmt.Errorf("registry: %w", err)
 	}
 	return g, nil
+}
+
+// readGrid reads the registry into lists that have room for it.
+func readGrid(ctx context.Context, tx pgx.Tx, g *headend.Grid) (err error) {
+	if g.Nodes, err = list(ctx, tx, scanNode, sqlGridNode); err != nil {
+		return err
+	}
+	names := make(map[string]string, len(g.Nodes))
+	for i := range g.Nodes {
+		names[g.Nodes[i].ID] = g.Nodes[i].ID
+	}
+	points, err := gridPoints(ctx, tx, g, names)
+	if err != nil {
+		return err
+	}
+	devices, err := gridDevices(ctx, tx, g, names)
+	if err != nil {
+		return err
+	}
+	return gridInstallations(ctx, tx, g, devices, points)
 }
 
 // same is the one copy of a text.

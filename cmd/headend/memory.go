@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // garbage is how much memory may be waiting for a collection: what dies is each batch, and with a small heap the usual 100
@@ -20,35 +20,27 @@ func collectBy(live uint64) int {
 	return int(max(25, min(400, 100*garbage/live)))
 }
 
-// watchMemory keeps that percentage in step with what lives, from one collection to the next: the registry of a large utility is
-// read within seconds, and what a percentage of yesterday's heap allows would be many times what it needs. It does
-// nothing where GOGC was set by hand.
+// watchMemory keeps that percentage in step with what lives: the registry of a large utility is read within seconds, and what a
+// percentage of the heap before allows would be many times what it needs. It looks so often because a collection tells of its end only
+// when what it found is swept, which on a busy machine is at the next one. It does nothing where GOGC was set by hand.
 func watchMemory(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()
 		return nil
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	collected := make(chan struct{}, 1)
-	for {
-		tellCollected(collected)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for set := 0; ; {
+		metrics.Read(live)
+		if percent := collectBy(live[0].Value.Uint64()); percent != set {
+			debug.SetGCPercent(percent) // stops the world for a moment
+			set = percent
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-collected:
+		case <-tick.C:
 		}
-		metrics.Read(live)
-		debug.SetGCPercent(collectBy(live[0].Value.Uint64()))
 	}
-}
-
-// tellCollected tells of the next collection: it finds an object that nobody holds.
-func tellCollected(collected chan struct{}) {
-	sentinel := &struct{ of *chan struct{} }{&collected} // with a pointer, so that it does not share its place with others
-	runtime.AddCleanup(sentinel, func(to chan struct{}) {
-		select {
-		case to <- struct{}{}:
-		default:
-		}
-	}, collected)
 }
