@@ -18,6 +18,7 @@ type Config struct {
 	MQTT      []MQTTConfig      `koanf:"mqtt" doc:"the utility's own MQTT brokers, an entry each"`
 	Modbus    ModbusConfig      `koanf:"modbus" doc:"devices of the registry with protocol modbus, which are polled"`
 	Detection DetectionConfig   `koanf:"detection" doc:"how interruptions are found"`
+	Billing   BillingConfig     `koanf:"billing" doc:"what meters owe, what is done about what is missing, and what may be billed"`
 	Codecs    mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
 	HTTP      HTTPConfig        `koanf:"http" doc:"the API"`
 	Webhooks  WebhooksConfig    `koanf:"webhooks" doc:"other systems that are told of events"`
@@ -156,6 +157,7 @@ func Defaults() Config {
 		Modbus: ModbusConfig{Enabled: true, ConnectTimeout: 5 * time.Second, ReconnectMost: 30 * time.Second, ProbeMost: time.Minute},
 		Detection: DetectionConfig{Enabled: true, Every: time.Second, Window: 72 * time.Hour, Hold: 37 * time.Second, Spread: time.Minute,
 			Settle: 15 * time.Minute, Fresh: 5 * time.Minute},
+		Billing:  defaultBilling(),
 		Codecs:   mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
 		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
 		Webhooks: WebhooksConfig{Enabled: true, KeyFile: "./var/webhook.key", Attempts: 16, Timeout: 10 * time.Second, Workers: 16},

@@ -89,6 +89,9 @@ func (c *Config) faults() []error {
 	if _, err := mqtt.NewRouter(c.codecs()); err != nil {
 		add("codecs", "%v", err)
 	}
+	if _, err := c.Billing.settings(); err != nil {
+		add("billing", "%v", err)
+	}
 	checkListen(add, "http", c.HTTP.Listen, c.HTTP.Insecure, c.HTTP.TLS.Certificate != "")
 	if (c.HTTP.TLS.Certificate == "") != (c.HTTP.TLS.Key == "") {
 		add("http.tls", "certificate and key belong together")

@@ -118,7 +118,7 @@ func (r nodeReader) scalar(n *yaml.Node, t reflect.Type, path string) any {
 			return b
 		}
 		return r.fault(n, path, "%q is neither true nor false", n.Value)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		if i, err := strconv.Atoi(strings.ReplaceAll(n.Value, "_", "")); err == nil {
 			return i
 		}

@@ -26,7 +26,8 @@ type importCommand struct {
 	PlannedOutages importPlans         `cmd:"" name:"planned-outages" help:"The calendar of planned cuts and work orders: id,kind,node,usage_points,from,to,reason,notice,status"`
 	Interruptions  importInterruptions `cmd:"" help:"History from before the head-end: usage_point,start,end,outage,cause,phases"`
 
-	Books importBooks `embed:""`
+	Books   importBooks   `embed:""`
+	Billing importBilling `embed:""`
 }
 
 // importFile is what they have in common.

@@ -29,6 +29,7 @@ type commandLine struct {
 	Outages outagesCommand     `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
 	Modbus  modbusCommand      `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
 	Report  reportCommand      `cmd:"" help:"Reports from the ledger of interruptions: reliability, service, closed months."`
+	Billing billingCommand     `cmd:"" help:"What is missing, registers at a moment, billing runs and what changed since."`
 	Close   closePeriodCommand `cmd:"" name:"close-period" help:"Close a month: keep its figures as they are now, or as another revision with its difference."`
 	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`

@@ -15,10 +15,11 @@ import (
 
 // reportCommand is `headend report`.
 type reportCommand struct {
-	Reliability reportReliability `cmd:"" help:"SAIFI, SAIDI, MAIFI and their kin, by unit or by month."`
-	Service     reportService     `cmd:"" help:"Service indicators: restoration within the limit, notice before planned cuts, overruns. Whole months."`
-	Losses      reportLosses      `cmd:"" help:"Energy received and delivered between two midnights, with completeness."`
-	Closed      reportClosed      `cmd:"" help:"A closed month as it was signed, any revision of it."`
+	Reliability  reportReliability  `cmd:"" help:"SAIFI, SAIDI, MAIFI and their kin, by unit or by month."`
+	Service      reportService      `cmd:"" help:"Service indicators: restoration within the limit, notice before planned cuts, overruns. Whole months."`
+	Losses       reportLosses       `cmd:"" help:"Energy received and delivered between two midnights, with completeness."`
+	Completeness reportCompleteness `cmd:"" help:"Read success: registers that were owed, came in time, late, or not."`
+	Closed       reportClosed       `cmd:"" help:"A closed month as it was signed, any revision of it."`
 }
 
 // reportOver is what reports have in common.

@@ -52,7 +52,11 @@ func serve(p *program, simulated devices) error {
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
-	web, err := newWeb(config, database.Store, office, ingest, drivers, metrics, log)
+	bills, billing, err := newBilling(config, database.Store, drivers, metrics, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+	web, err := newWeb(config, database.Store, office, bills, ingest, drivers, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
@@ -80,7 +84,7 @@ func serve(p *program, simulated devices) error {
 		[]stage{{"ingest", ingest.Run}},
 		detection,
 		webhooks,
-		[]stage{{"books", office.Run}},
+		append([]stage{{"books", office.Run}}, billing...),
 		[]stage{{"memory", watchMemory}, {"store", database.Store.Run}},
 		database.stages(log),
 	)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lastgasp/headend/api"
+	"lastgasp/headend/billing/office"
 	"lastgasp/headend/console"
 	"lastgasp/headend/ingest"
 	"lastgasp/headend/reliability/books"
@@ -16,7 +17,7 @@ import (
 )
 
 // newWeb makes what answers over HTTP; nothing where http.listen is empty.
-func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+func newWeb(c Config, store *timeseries.Store, accounts *books.Office, bills *office.Office, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
 	if c.HTTP.Listen == "" {
 		return nil, nil
 	}
@@ -38,7 +39,8 @@ func newWeb(c Config, store *timeseries.Store, office *books.Office, ingest *ing
 		Key:             c.HTTP.TLS.Key,
 		Hosts:           c.HTTP.Hosts,
 		Store:           store,
-		Books:           bookAnswers{office},
+		Books:           bookAnswers{accounts},
+		Billing:         billingAnswers{Store: store, office: bills, inTime: c.Billing.InTime},
 		Outages:         store,
 		Window:          c.Detection.Window,
 		Webhooks:        store,

@@ -28,6 +28,7 @@ type Options struct {
 	Window       time.Duration // how long after its end the detector still cuts and joins an outage; 0: for ever
 	Books        Books         // nil: it knows of no reliability reports
 	Exports      Exports       // nil: readings are only had meter by meter
+	Billing      Billing       // nil: it knows of no billing
 	Webhooks     Webhooks      // nil: it tells no other systems; WebhookRules with it
 	WebhookRules WebhookRules
 	Checks       []Check              // what has to be in order for /readyz
@@ -55,6 +56,7 @@ type API struct {
 	handler   http.Handler
 	questions chan struct{} // a place for each question that may be asked at once
 	exports   chan struct{} // a place for each export that may be made at once
+	pulling   chan struct{} // and for each pull for billing
 	names     names
 	stream    *stream
 	started   chan struct{}
@@ -86,9 +88,13 @@ func New(options Options) (*API, error) {
 			return nil, fmt.Errorf("http: certificate %s with key %s: %w", options.Certificate, options.Key, err)
 		}
 	}
-	a := &API{options: options, questions: make(chan struct{}, options.Questions), exports: make(chan struct{}, options.ExportsAtOnce), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{})}
+	a := &API{options: options, questions: make(chan struct{}, options.Questions), exports: make(chan struct{}, options.ExportsAtOnce), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{}), pulling: make(chan struct{}, pullsAtOnce)}
 	mux := http.NewServeMux()
-	a.operations(humago.New(mux, describe()))
+	described := humago.New(mux, describe())
+	a.operations(described)
+	if options.Billing != nil {
+		a.pulls(described, mux)
+	}
 	if options.Outages != nil {
 		mux.HandleFunc("GET /api/v1/stream", a.follow)
 	}
@@ -139,6 +145,9 @@ func (a *API) operations(h huma.API) {
 	}
 	if a.options.Books != nil {
 		a.registerReliability(h)
+	}
+	if a.options.Billing != nil {
+		a.registerBilling(h)
 	}
 	if a.options.Webhooks != nil {
 		a.registerWebhooks(h)

@@ -12,12 +12,12 @@ import (
 // interval of a gap is used, in this order: line, like days, load profile, equal power. Equal power is only ever used to spread a
 // register difference.
 type Estimation struct {
-	Line       time.Duration `yaml:"line" koanf:"line"`             // gaps up to this are drawn as a line; 0: none
-	LikeDays   int           `yaml:"like_days" koanf:"like_days"`   // mean of so many; 0: not used
-	LeastDays  int           `yaml:"least_days" koanf:"least_days"` // with fewer like days than this it is not used
-	Profile    bool          `yaml:"profile" koanf:"profile"`
-	Difference bool          `yaml:"difference" koanf:"difference"` // equal power over a gap whose register difference is known
-	Longest    time.Duration `yaml:"longest" koanf:"longest"`       // gaps without a register difference that are longer stay missing
+	Line       time.Duration `yaml:"line" koanf:"line" doc:"gaps up to this are drawn as a line between their neighbours; 0s: none"` // gaps up to this are drawn as a line; 0: none
+	LikeDays   int           `yaml:"like_days" koanf:"like_days" doc:"mean of so many days of the same kind; 0: not used"`           // mean of so many; 0: not used
+	LeastDays  int           `yaml:"least_days" koanf:"least_days" doc:"with fewer like days they are not used"`
+	Profile    bool          `yaml:"profile" koanf:"profile" doc:"the load profile of the class of customers, where one is known"`
+	Difference bool          `yaml:"difference" koanf:"difference" doc:"spread a known register difference in equal power where nothing else says how"`
+	Longest    time.Duration `yaml:"longest" koanf:"longest" doc:"longer gaps without a register difference stay missing"` // gaps without a register difference that are longer stay missing
 }
 
 // DefaultEstimation is for households.

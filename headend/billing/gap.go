@@ -73,13 +73,13 @@ type Gap struct {
 
 // Patience says how often and how fast gaps are asked for.
 type Patience struct {
-	Attempts int           `yaml:"attempts" koanf:"attempts"` // 0 to 100
-	First    time.Duration `yaml:"first" koanf:"first"`       // from finding a gap to the first question: what is late comes by itself
-	Answer   time.Duration `yaml:"answer" koanf:"answer"`     // how long a question is good for
-	Longest  time.Duration `yaml:"longest" koanf:"longest"`   // pauses double from First up to this
-	Spread   time.Duration `yaml:"spread" koanf:"spread"`     // questions of many meters are spread over this, by a hash of the usage point
-	Forget   time.Duration `yaml:"give_up" koanf:"give_up"`   // after this a gap is given up
-	AtOnce   int           `yaml:"at_once" koanf:"at_once"`   // questions open at one time, over all gaps
+	Attempts int           `yaml:"attempts" koanf:"attempts" doc:"how often a gap is asked for, 0 to 100"`
+	First    time.Duration `yaml:"first" koanf:"first" doc:"from finding a gap to the first question: what is late comes by itself"` // from finding a gap to the first question: what is late comes by itself
+	Answer   time.Duration `yaml:"answer" koanf:"answer" doc:"how long a question is good for"`                                      // how long a question is good for
+	Longest  time.Duration `yaml:"longest" koanf:"longest" doc:"pauses between questions double from first up to this"`              // pauses double from First up to this
+	Spread   time.Duration `yaml:"spread" koanf:"spread" doc:"questions to meters that were away together are spread over this"`     // questions of many meters are spread over this, by a hash of the usage point
+	Forget   time.Duration `yaml:"give_up" koanf:"give_up" doc:"after this a gap is not asked for any more"`                         // after this a gap is given up
+	AtOnce   int           `yaml:"at_once" koanf:"at_once" doc:"most questions open at one time"`                                    // questions open at one time, over all gaps
 }
 
 // DefaultPatience asks six times within ten days.

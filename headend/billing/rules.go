@@ -12,71 +12,71 @@ import (
 // what to begin with.
 type Rules struct {
 	Missing struct {
-		On        bool          `yaml:"on" koanf:"on"`
-		Tolerated time.Duration `yaml:"tolerated" koanf:"tolerated"` // shorter runs of missing intervals are not found
-	} `yaml:"missing" koanf:"missing"`
+		On        bool          `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		Tolerated time.Duration `yaml:"tolerated" koanf:"tolerated" doc:"shorter times without energy are not found"`
+	} `yaml:"missing" koanf:"missing" doc:"no energy is known"`
 	Duplicate struct {
-		On bool `yaml:"on" koanf:"on"` // another value for the same register and time
-	} `yaml:"duplicate" koanf:"duplicate"`
+		On bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	} `yaml:"duplicate" koanf:"duplicate" doc:"another value for the same register and time"`
 	Spike struct {
-		On      bool  `yaml:"on" koanf:"on"`
-		Percent int   `yaml:"percent" koanf:"percent"` // how far the highest interval of a day is above its third highest
-		MinWh   int64 `yaml:"min_wh" koanf:"min_wh"`   // lower intervals are no spike
-	} `yaml:"spike" koanf:"spike"`
-	High     Compared `yaml:"high" koanf:"high"` // Percent of the mean of its own past or more
-	Low      Compared `yaml:"low" koanf:"low"`   // Percent of it or less
-	Zero     Lasting  `yaml:"zero" koanf:"zero"` // nothing used for this long, with supply
+		On      bool  `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		Percent int   `yaml:"percent" koanf:"percent" doc:"how far the highest interval of a day is above its third highest"`
+		MinWh   int64 `yaml:"min_wh" koanf:"min_wh" doc:"lower intervals are no spike, Wh"`
+	} `yaml:"spike" koanf:"spike" doc:"one interval far above all others of its day"`
+	High     Compared `yaml:"high" koanf:"high" doc:"far above its own past"`
+	Low      Compared `yaml:"low" koanf:"low" doc:"far below its own past"`
+	Zero     Lasting  `yaml:"zero" koanf:"zero" doc:"nothing used for long, with supply"`
 	Negative struct {
-		On bool `yaml:"on" koanf:"on"`
-	} `yaml:"negative" koanf:"negative"`
+		On bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	} `yaml:"negative" koanf:"negative" doc:"energy below zero"`
 	Decrease struct {
-		On bool `yaml:"on" koanf:"on"` // the register ran backwards, or more than possible forwards
-	} `yaml:"decrease" koanf:"decrease"`
+		On bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	} `yaml:"decrease" koanf:"decrease" doc:"the register ran backwards, or further than possible"`
 	Rollover struct {
-		On bool `yaml:"on" koanf:"on"` // it went through zero, proven
-	} `yaml:"rollover" koanf:"rollover"`
-	Sum       Tolerance `yaml:"sum" koanf:"sum"`               // intervals against the register difference
-	TariffSum Tolerance `yaml:"tariff_sum" koanf:"tariff_sum"` // tariff registers against the total
+		On bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	} `yaml:"rollover" koanf:"rollover" doc:"the register went through zero, proven"`
+	Sum       Tolerance `yaml:"sum" koanf:"sum" doc:"intervals against the register difference"`
+	TariffSum Tolerance `yaml:"tariff_sum" koanf:"tariff_sum" doc:"tariff registers against the total"`
 	Voltage   struct {
-		On          bool `yaml:"on" koanf:"on"`
-		LowPercent  int  `yaml:"low_percent" koanf:"low_percent"` // of nominal
-		HighPercent int  `yaml:"high_percent" koanf:"high_percent"`
-		IgnoreZero  bool `yaml:"ignore_zero" koanf:"ignore_zero"` // meters that show 0 V for a phase that is not there
-	} `yaml:"voltage" koanf:"voltage"`
+		On          bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		LowPercent  int  `yaml:"low_percent" koanf:"low_percent" doc:"of nominal"`
+		HighPercent int  `yaml:"high_percent" koanf:"high_percent" doc:"of nominal or rated"`
+		IgnoreZero  bool `yaml:"ignore_zero" koanf:"ignore_zero" doc:"meters that show 0 V for a phase that is not there"`
+	} `yaml:"voltage" koanf:"voltage" doc:"implausible voltages, where the model says what is nominal"`
 	Current struct {
-		On          bool `yaml:"on" koanf:"on"`
-		HighPercent int  `yaml:"high_percent" koanf:"high_percent"` // of rated
-	} `yaml:"current" koanf:"current"`
+		On          bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		HighPercent int  `yaml:"high_percent" koanf:"high_percent" doc:"of nominal or rated"`
+	} `yaml:"current" koanf:"current" doc:"implausible currents, where the model says what is rated"`
 	Clock struct {
-		On    bool          `yaml:"on" koanf:"on"`
-		Ahead time.Duration `yaml:"ahead" koanf:"ahead"` // a register may be this much later than it came in
-	} `yaml:"clock" koanf:"clock"`
-	LongEstimate Lasting   `yaml:"long_estimate" koanf:"long_estimate"`
-	Inactive     Tolerance `yaml:"inactive" koanf:"inactive"` // energy while the usage point was not active
+		On    bool          `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		Ahead time.Duration `yaml:"ahead" koanf:"ahead" doc:"how much later than it came in a register may be"`
+	} `yaml:"clock" koanf:"clock" doc:"registers from the future, or of doubtful time"`
+	LongEstimate Lasting   `yaml:"long_estimate" koanf:"long_estimate" doc:"estimated for long without a measured value"`
+	Inactive     Tolerance `yaml:"inactive" koanf:"inactive" doc:"energy while the usage point was not active"`
 	Outage       struct {
-		On     bool          `yaml:"on" koanf:"on"`
-		Wh     int64         `yaml:"wh" koanf:"wh"`         // more energy than this within a proven interruption
-		Margin time.Duration `yaml:"margin" koanf:"margin"` // reads this near to its ends are none during it
-	} `yaml:"outage" koanf:"outage"`
+		On     bool          `yaml:"on" koanf:"on" doc:"false: not looked at"`
+		Wh     int64         `yaml:"wh" koanf:"wh" doc:"allowed, Wh"`
+		Margin time.Duration `yaml:"margin" koanf:"margin" doc:"reads this near to the ends of an interruption are none during it"`
+	} `yaml:"outage" koanf:"outage" doc:"energy or reads during a proven interruption"`
 }
 
 // Compared is a rule against the usage point's own past.
 type Compared struct {
-	On      bool `yaml:"on" koanf:"on"`
-	Percent int  `yaml:"percent" koanf:"percent"`
-	Days    int  `yaml:"days" koanf:"days"` // of history that it takes at least
+	On      bool `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	Percent int  `yaml:"percent" koanf:"percent" doc:"of the mean of its own past"`
+	Days    int  `yaml:"days" koanf:"days" doc:"of history it takes at least"`
 }
 
 // Lasting is a rule about something that goes on too long.
 type Lasting struct {
-	On   bool          `yaml:"on" koanf:"on"`
-	Over time.Duration `yaml:"over" koanf:"over"`
+	On   bool          `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	Over time.Duration `yaml:"over" koanf:"over" doc:"longer than this"`
 }
 
 // Tolerance is a rule about a difference.
 type Tolerance struct {
-	On bool  `yaml:"on" koanf:"on"`
-	Wh int64 `yaml:"wh" koanf:"wh"` // allowed
+	On bool  `yaml:"on" koanf:"on" doc:"false: not looked at"`
+	Wh int64 `yaml:"wh" koanf:"wh" doc:"allowed, Wh"`
 }
 
 // DefaultRules are all rules with bounds for households.

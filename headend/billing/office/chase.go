@@ -142,7 +142,7 @@ func (c *chase) question(g *headend.Gap, expires time.Time) (Question, bool) {
 	for i := range p.Fittings {
 		f := &p.Fittings[i]
 		if f.From.Before(g.To) && (f.To.IsZero() || !f.To.Before(g.To)) && f.Protocol != "modbus" {
-			q := Question{Gap: g.Number, Device: f.Device, Gateway: f.Gateway, Quantities: []headend.Quantity{g.Quantity}, From: g.From, To: g.To, Expires: expires}
+			q := Question{Gap: g.Number, Attempt: g.Attempts + 1, Device: f.Device, Gateway: f.Gateway, Quantities: []headend.Quantity{g.Quantity}, From: g.From, To: g.To, Expires: expires}
 			if q.To.Sub(q.From) > longestQuestion {
 				q.To = q.From.Add(longestQuestion)
 			}

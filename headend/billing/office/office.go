@@ -87,6 +87,7 @@ type Options struct {
 // Question asks a device for registers it has in its memory.
 type Question struct {
 	Gap        int64
+	Attempt    int // from 1
 	Device     headend.DeviceID
 	Gateway    headend.DeviceID // by which it is reached; "": by itself
 	Quantities []headend.Quantity
@@ -125,6 +126,9 @@ func New(store Store, options Options) (*Office, error) {
 
 // Zone is where days and months are cut.
 func (o *Office) Zone() *time.Location { return o.zone }
+
+// InTime is how long after it was due a register is in time.
+func (o *Office) InTime() time.Duration { return o.options.Settings.InTime }
 
 func (o *Office) now() time.Time { return o.options.Now().UTC().Truncate(time.Millisecond) }
 
