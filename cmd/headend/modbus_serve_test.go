@@ -153,7 +153,7 @@ func (p *process) list(t *testing.T, path string) []storedEvent {
 // TestAQuarantinedPollIsReplayed: a profile has the sign of a register wrong, so its poll lies in quarantine; with the
 // profile mended, replay stores what the device said then.
 func TestAQuarantinedPollIsReplayed(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	f := newModbusField(t, simulator.FramingTCP, "")
 	meter := f.grid.UnitsOf("head_meter")[0]

@@ -20,7 +20,7 @@ import (
 func TestWhereItIsUnsureItAsks(t *testing.T) {
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		url := startServer(t).Database(t)
 		p := newProcess(t, "LASTGASP_DATABASE_URL="+url, "LASTGASP_DATABASE_ENGINE="+string(engine))

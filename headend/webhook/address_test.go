@@ -130,7 +130,7 @@ func ping(t *testing.T, w *world, hook headend.Webhook) headend.Attempt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for {
 		d, err = w.store.Delivery(ctx, hook.Number, d.Number)
