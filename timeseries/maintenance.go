@@ -75,6 +75,9 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	if err := s.dropLifeSigns(ctx, now.Add(-lifeSignsKept)); err != nil && ctx.Err() == nil {
 		s.log.Error("old signs of life not dropped", slog.Any("error", err))
 	}
+	if err := s.dropRequests(ctx, now); err != nil && ctx.Err() == nil {
+		s.log.Error("old requests not forgotten", slog.Any("error", err))
+	}
 	if s.quarantine > 0 {
 		if err := s.dropQuarantine(ctx, now.Add(-s.quarantine)); err != nil && ctx.Err() == nil {
 			s.log.Error("old quarantine not dropped", slog.Any("error", err))

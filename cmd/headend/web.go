@@ -47,6 +47,8 @@ func newWeb(c Config, store *timeseries.Store, accounts *books.Office, bills *of
 		WebhookRules:    rules,
 		Exports:         exports{store},
 		ExportsAtOnce:   max(1, c.Database.Connections/4),
+		Requests:        store,
+		Sealer:          rules.Key,
 		Checks:          readiness(store, ingest, drivers),
 		Replayer:        &replayer{decoders: drivers.decoders, polls: drivers.polls, sink: ingest},
 		Console:         pages,

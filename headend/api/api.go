@@ -31,6 +31,8 @@ type Options struct {
 	Billing      Billing       // nil: it knows of no billing
 	Webhooks     Webhooks      // nil: it tells no other systems; WebhookRules with it
 	WebhookRules WebhookRules
+	Requests     Requests // nil: Idempotency-Key is not heeded; Sealer with it
+	Sealer       Sealer
 	Checks       []Check              // what has to be in order for /readyz
 	Replayer     Replayer             // nil: quarantined messages cannot be replayed
 	Console      Console              // the pages for operators; nil: there are none
@@ -95,6 +97,9 @@ func New(options Options) (*API, error) {
 	if options.Billing != nil {
 		a.pulls(described, mux)
 	}
+	describeOnce(described.OpenAPI())
+	describeExamples(described.OpenAPI())
+	a.serveReference(mux, described.OpenAPI())
 	if options.Outages != nil {
 		mux.HandleFunc("GET /api/v1/stream", a.follow)
 	}
@@ -132,7 +137,7 @@ func describe() huma.Config {
 
 // operations lists the resources.
 func (a *API) operations(h huma.API) {
-	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h))
+	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h), a.once(h))
 	a.registerDevices(h)
 	a.registerReadings(h)
 	a.registerPlaces(h)

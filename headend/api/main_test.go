@@ -61,6 +61,10 @@ func serve(t *testing.T, store *timeseries.Store, options api.Options) *server {
 	if options.WebhookRules == nil {
 		options.WebhookRules = webhook.Rules{Key: webhook.NewKeyFile(filepath.Join(t.TempDir(), "key"))}
 	}
+	options.Requests = store
+	if options.Sealer == nil {
+		options.Sealer = webhook.NewKeyFile(filepath.Join(t.TempDir(), "key"))
+	}
 	options.Checks = []api.Check{{Name: "database", Ready: store.Ready}, {Name: "broker field", Ready: func(ctx context.Context) error { return s.ready(ctx) }}}
 	a, err := api.New(options)
 	if err != nil {

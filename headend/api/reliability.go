@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -171,6 +172,7 @@ type Period struct {
 }
 
 type periodsInput struct {
+	Paging
 	Organisation string `query:"organisation" maxLength:"128"`
 	Month        string `query:"month" maxLength:"7" example:"2026-10"`
 	Policy       string `query:"policy" maxLength:"64"`
@@ -195,10 +197,16 @@ type closeInput struct {
 
 type periodOutput struct{ Body Period }
 
-type periodsOutput struct {
-	Body struct {
-		Items []Period `json:"items" nullable:"false"`
-	}
+// periodPlace is where a revision of a closed month stands in the list.
+type periodPlace struct {
+	Organisation string `json:"o"`
+	Month        string `json:"m"`
+	Policy       string `json:"p"`
+	Number       int    `json:"n"`
+}
+
+func placeOfPeriod(p headend.ClosedPeriod) any {
+	return periodPlace{p.Organisation, p.Month.Format("2006-01"), p.Policy, p.Number}
 }
 
 func (a *API) registerPeriods(h huma.API) {
@@ -210,7 +218,7 @@ func (a *API) registerPeriods(h huma.API) {
 		Summary: "Close a month, or make another revision of it where its figures have changed", Tags: []string{"reliability"}}, a.closePeriod)
 }
 
-func (a *API) periods(ctx context.Context, in *periodsInput) (*periodsOutput, error) {
+func (a *API) periods(ctx context.Context, in *periodsInput) (*PageOf[Period], error) {
 	month := time.Time{}
 	if in.Month != "" {
 		var err error
@@ -222,13 +230,21 @@ func (a *API) periods(ctx context.Context, in *periodsInput) (*periodsOutput, er
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
-	out := &periodsOutput{}
-	out.Body.Items = make([]Period, len(found))
-	for i, p := range found {
-		p.Figures, p.Difference = nil, nil
-		out.Body.Items[i] = periodOf(p)
+	var after *periodPlace
+	if err := in.begin("periods", &after); err != nil {
+		return nil, err
 	}
-	return out, nil
+	if after != nil { // months that are closed are few; their order is the store's
+		at := slices.IndexFunc(found, func(p headend.ClosedPeriod) bool { return placeOfPeriod(p) == *after })
+		if at < 0 {
+			return nil, invalid("query.cursor", in.Cursor, "the cursor is not one that a page of this list gave as next")
+		}
+		found = found[at+1:]
+	}
+	return page("periods", in.Paging, found, func(p headend.ClosedPeriod) Period {
+		p.Figures, p.Difference = nil, nil
+		return periodOf(p)
+	}, placeOfPeriod), nil
 }
 
 func (a *API) period(ctx context.Context, in *periodInput) (*periodOutput, error) {

@@ -1,0 +1,2 @@
+-- Index: request_once (expires).
+DELETE FROM request_once WHERE expires < $1
