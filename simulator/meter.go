@@ -36,6 +36,8 @@ type meter struct {
 	silent int  // firmware pushes that keep it from saying anything
 	alive  bool // it has solar and lives on without supply
 	told   bool // it has said so, and not yet taken it back
+
+	memory memory // what it can be asked for
 }
 
 func (s *Simulation) newMeter(i int32) meter {

@@ -23,6 +23,7 @@ type MQTTConfig struct {
 	MaxWaiting int         // messages kept for an account; beyond that the oldest is dropped and counted. 0: 10,000
 	Block      bool        // Publish waits for room instead of dropping; while a link is down its queue grows instead
 	Log        *slog.Logger
+	Command    func(account int, payload []byte) // takes what comes on an account's command topic, quickly; nil: nothing is subscribed to
 }
 
 // MQTTCounts is what a face has done so far.
@@ -57,7 +58,7 @@ func NewMQTT(config MQTTConfig, accounts []Account) *MQTT {
 	}
 	f := &MQTT{config: config}
 	for _, a := range accounts {
-		f.accounts = append(f.accounts, &mqttAccount{face: f, Account: a, up: true, news: make(chan struct{}, 1), room: make(chan struct{}, 1)})
+		f.accounts = append(f.accounts, &mqttAccount{face: f, number: len(f.accounts), Account: a, up: true, news: make(chan struct{}, 1), room: make(chan struct{}, 1)})
 	}
 	return f
 }
@@ -131,9 +132,10 @@ type mqttMessage struct {
 // mqttAccount is one client and the messages that wait for it.
 type mqttAccount struct {
 	Account
-	face *MQTT
-	news chan struct{} // capacity 1: the queue or the link has changed
-	room chan struct{} // capacity 1: a full queue has room again
+	face   *MQTT
+	number int
+	news   chan struct{} // capacity 1: the queue or the link has changed
+	room   chan struct{} // capacity 1: a full queue has room again
 
 	mu       sync.Mutex
 	queue    []mqttMessage
@@ -244,6 +246,9 @@ func (a *mqttAccount) connect(ctx context.Context, lost chan struct{}) (paho.Cli
 		return nil, err
 	}
 	client.Publish(status, 1, true, []byte(`{"online":true}`))
+	if command := config.Command; command != nil {
+		client.Subscribe("ami/v1/"+string(a.ID)+"/cmd", 1, func(_ paho.Client, m paho.Message) { command(a.number, m.Payload()) })
+	}
 	return client, nil
 }
 

@@ -82,6 +82,7 @@ type Counts struct {
 	Lost     int // of them, never left the meter
 	Late     int
 	Events   int // attempts to tell of one
+	ReadBack int // read from a meter's memory by command
 }
 
 // Options are what a scenario does not say.
@@ -180,10 +181,9 @@ func (s *Simulation) Start() time.Time { return s.start }
 // Run plays until the scenario's length is over, which returns nil, or ctx ends, which returns nil too.
 // It returns the error of a truth or face that fails. What is still open is told to the truth at the end.
 func (s *Simulation) Run(ctx context.Context) error {
-	s.ctx = ctx
 	begin := time.Now()
 	s.mu.Lock()
-	s.began = begin
+	s.ctx, s.began = ctx, begin
 	s.mu.Unlock()
 	end := time.Time{}
 	if length := s.scenario.Length.From; length > 0 {
@@ -299,6 +299,9 @@ func (s *Simulation) collect(number int32, now time.Time) error {
 	for _, p := range x.points {
 		if !s.measure(p, now, &m) {
 			continue
+		}
+		if s.hearer == nil { // nobody can ask it otherwise
+			s.meters[p].memory.keep(remembered{m.Time, m.ImportWh, m.ExportWh, m.TwoWay})
 		}
 		key := mix2(s.meters[p].demand.seed^s.scenario.Seed, uint64(now.Unix()))
 		fate := s.fate(key)

@@ -97,7 +97,7 @@ func (d *district) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: "tcp://" + d.config.Broker.Listen, Log: slog.New(slog.DiscardHandler)}, simulation.Accounts())
+	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: "tcp://" + d.config.Broker.Listen, Log: slog.New(slog.DiscardHandler), Command: simulation.Command}, simulation.Accounts())
 	way.Face = mqtt
 	modbus, err := simulator.NewModbus(simulator.ModbusConfig{Log: slog.New(slog.DiscardHandler)}, simulation)
 	if err != nil {

@@ -121,7 +121,7 @@ func (c *runCommand) play(ctx context.Context, grid *simulator.Grid, scenario si
 	if c.Verbose {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: c.Broker, Log: log}, simulation.Accounts())
+	mqtt := simulator.NewMQTT(simulator.MQTTConfig{Broker: c.Broker, Log: log, Command: simulation.Command}, simulation.Accounts())
 	face.Face = mqtt
 	modbus, err := simulator.NewModbus(simulator.ModbusConfig{Ports: ports, Log: log}, simulation)
 	if err != nil {
