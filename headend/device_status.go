@@ -19,5 +19,5 @@ type DeviceFilter struct {
 	State      DeviceState
 	UsagePoint string // measured now
 	Node       string // at or below which the usage point hangs now
-	Text       string // part of the device's or usage point's id, or of the usage point's name; case of a to z does not matter
+	Text       string // part of the device's or usage point's id, or of the usage point's name or address; case of a to z does not matter
 }

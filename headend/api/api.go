@@ -142,6 +142,8 @@ func (a *API) operations(h huma.API) {
 	a.registerReadings(h)
 	a.registerPlaces(h)
 	a.registerSupply(h)
+	a.registerField(h)
+	a.registerSeries(h)
 	a.registerEnergy(h)
 	a.registerEvents(h)
 	a.registerQuarantine(h)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -67,15 +66,9 @@ func (a *API) readings(ctx context.Context, in *readingsInput) (*PageOf[Reading]
 	if next := after.Add(time.Microsecond); next.After(from) {
 		from = next // times are whole microseconds
 	}
-	var quantities []headend.Quantity
-	for name := range strings.SplitSeq(in.Quantity, ",") {
-		if name == "" {
-			continue
-		}
-		if !headend.ValidQuantityName(name) {
-			return nil, invalid("query.quantity", name, "not the name of a quantity: lower-case letters, digits and . _ : * / - are allowed")
-		}
-		quantities = append(quantities, headend.Quantity(name))
+	quantities, err := quantitiesOf(in.Quantity)
+	if err != nil {
+		return nil, err
 	}
 	found, err := a.options.Store.Measurements(ctx, headend.DeviceID(in.ID), quantities, from, to, in.Limit+1)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 type Store interface {
 	Registry
 	Supply
+	Field
 	Measurements(ctx context.Context, id headend.DeviceID, quantities []headend.Quantity, from, to time.Time, limit int) ([]headend.Measurement, error)
 	Energy(ctx context.Context, usagePoint string, by headend.Period, from, to time.Time) ([]headend.Energy, error)
 	Load(ctx context.Context, node string, from, to time.Time) ([]headend.LoadHour, error)
