@@ -48,7 +48,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		registry.MustRegister(h)
 		return h
 	}
-	return &metrics{
+	m := &metrics{
 		received:    counter("ingest_batches_total", "Batches (what one device said in one message or poll) received from drivers."),
 		waiting:     gauge("ingest_batches_waiting", "Batches received and not yet committed."),
 		readings:    vector("readings_total", "Readings committed, by what became of them.", "result"),
@@ -62,6 +62,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		fromReceipt: histogram("lag_commit_seconds", "From receipt to commit.", prometheus.ExponentialBuckets(0.002, 2, 15)),
 		database:    gauge("database_up", "1 while the database takes readings, 0 while it does not."),
 	}
+	m.database.Set(1) // it was opened; nothing says otherwise until a commit fails
+	return m
 }
 
 func (m *metrics) committed(batches []headend.Batch, done headend.Appended, took time.Duration) {
