@@ -369,7 +369,10 @@ func (e *exporting) copyInto(sql string) (err error) {
 	if err := e.rows.ended(); err != nil {
 		return err
 	}
-	return tx.Commit(e.ctx)
+	if err := tx.Commit(e.ctx); err != nil {
+		return slow(e.ctx, err)
+	}
+	return nil
 }
 
 // flush gives what has been gathered.

@@ -227,7 +227,7 @@ func TestExports(t *testing.T) {
 	week := exported(t, server, timeseries.Postgres, 600, 7)
 	for name, test := range map[string]func(*testing.T, *exporter){
 		"Negotiated": testReadingsNegotiated, "Refused": testReadingsRefused, "Described": testReadingsAreDescribed, "Trailer": testTrailerOfALongAnswer,
-		"Stalled": testAClientThatStopsReadingIsCutOff, "BrokenOff": testAnExportThatBreaksOffIsNoWholeOne, "Thousand": testAThousandPullsAtOnce,
+		"Stalled": testAClientThatStopsReadingIsCutOff, "BrokenOff": testAnExportThatBreaksOffIsNoWholeOne, "Thousand": testAThousandPullsAtOnce, "File": testExportToAFile, "Parts": testExportIntoParts, "Disturbed": testExportSurvivesTheDatabase,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, week) })
 	}

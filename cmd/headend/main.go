@@ -30,6 +30,7 @@ type commandLine struct {
 	Modbus  modbusCommand      `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
 	Report  reportCommand      `cmd:"" help:"Reports from the ledger of interruptions: reliability, service, closed months."`
 	Billing billingCommand     `cmd:"" help:"What is missing, registers at a moment, billing runs and what changed since."`
+	Export  exportCommand      `cmd:"" help:"Readings by the million, in the formats that other programs read."`
 	Close   closePeriodCommand `cmd:"" name:"close-period" help:"Close a month: keep its figures as they are now, or as another revision with its difference."`
 	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
