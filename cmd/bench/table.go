@@ -31,6 +31,7 @@ type table struct {
 	lines    []line
 	polls    []pollLine
 	detected []detected
+	billed   []billedLine
 }
 
 func (t *table) addPolls(l pollLine) {
@@ -63,6 +64,17 @@ func (t *table) print(w io.Writer) {
 	}
 	if len(t.detected) > 0 {
 		t.printDetected(w)
+	}
+	if len(t.billed) > 0 {
+		t.printBilled(w)
+	}
+}
+
+// printBilled prints what billing asks of the store.
+func (t *table) printBilled(w io.Writer) {
+	fmt.Fprintf(w, "\n| billing, %s usage points | measured | beside it in the same run | ratio | aim |\n|---|---|---|---|---|\n", thousands(billedPoints))
+	for _, l := range t.billed {
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", l.what, l.measured, l.beside, l.ratio, l.aim)
 	}
 }
 
