@@ -5,7 +5,9 @@ import "time"
 // DeviceStatus is a device with what is known of it now.
 type DeviceStatus struct {
 	Device
-	UsagePoint string // that it measures now; "" for none
+	UsagePoint   string // that it measures now; "" for none
+	PointName    string // of that usage point, as PointAddress; "" where it has none
+	PointAddress string
 
 	// These are filled in for one device alone, not in lists.
 	LastHeard     time.Time    // zero: never

@@ -25,7 +25,7 @@ func (s *Store) Devices(ctx context.Context, f headend.DeviceFilter, after heade
 }
 
 func scanDevice(row pgx.CollectableRow) (d headend.DeviceStatus, err error) {
-	err = row.Scan(&d.ID, &d.Kind, &d.State, &d.Protocol, &d.Address, &d.Profile, &d.Gateway, &d.FirstSeen, &d.UsagePoint, &d.Node)
+	err = row.Scan(&d.ID, &d.Kind, &d.State, &d.Protocol, &d.Address, &d.Profile, &d.Gateway, &d.FirstSeen, &d.UsagePoint, &d.Node, &d.PointName, &d.PointAddress)
 	d.FirstSeen = d.FirstSeen.UTC()
 	return d, err
 }
@@ -36,7 +36,7 @@ func (s *Store) Device(ctx context.Context, id headend.DeviceID) (d headend.Devi
 		var number int32
 		var heard *time.Time
 		err := tx.QueryRow(ctx, sqlQueryDevice, id).Scan(&number, &d.ID, &d.Kind, &d.State, &d.Protocol, &d.Address, &d.Profile,
-			&d.Gateway, &d.FirstSeen, &d.UsagePoint, &d.Node, &heard)
+			&d.Gateway, &d.FirstSeen, &d.UsagePoint, &d.Node, &d.PointName, &d.PointAddress, &heard)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return &headend.Unknown{What: "device", ID: string(id)}
 		} else if err != nil {

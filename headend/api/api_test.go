@@ -38,7 +38,8 @@ func TestDevices(t *testing.T) {
 			"/api/v1/meters?node=S1":            "M1 M2 plant/line/M3",
 			"/api/v1/meters?node=S1&q=LINE":     "plant/line/M3",
 			"/api/v1/meters?q=b%C3%ACnh":        "M2",
-			"/api/v1/meters?q=%25":              "", // a pattern is nothing special
+			"/api/v1/meters?q=s%E1%BB%91+1+tam": "M1", // of the address
+			"/api/v1/meters?q=%25":              "",   // a pattern is nothing special
 			"/api/v1/meters?node=nowhere":       "",
 			"/api/v1/meters?usage_point=U1&q=2": "",
 		} {
@@ -55,7 +56,7 @@ func TestDevices(t *testing.T) {
 		var detail map[string]any
 		s.read(t, "/api/v1/meters/M1", &detail)
 		delete(detail, "first_seen")
-		want := map[string]any{"id": "M1", "kind": "meter", "state": "active", "protocol": "mqtt", "profile": "EM24", "gateway": "G1", "usage_point": "U1", "node": "T1",
+		want := map[string]any{"id": "M1", "kind": "meter", "state": "active", "protocol": "mqtt", "profile": "EM24", "gateway": "G1", "usage_point": "U1", "usage_point_name": "Ông An", "usage_point_address": "Số 1 Tam Kỳ", "node": "T1",
 			"last_heard":    "2026-11-20T05:01:02Z",
 			"last_reading":  map[string]any{"time": "2026-11-20T05:01:00Z", "received": "2026-11-20T05:01:02Z", "quality": []any{}, "values": map[string]any{"co2": 400.0}},
 			"installations": []any{map[string]any{"device": "M1", "usage_point": "U1", "from": "2020-01-01T00:00:00Z"}}}

@@ -117,7 +117,7 @@ func TestAttachKeepsTheRestOfADevice(t *testing.T) {
 			t.Fatalf("%d %s", status, body)
 		}
 		s.read(t, "/api/v1/meters/HM1", &after)
-		before.UsagePoint, before.Node, before.Installations = after.UsagePoint, after.Node, after.Installations
+		before.UsagePoint, before.Name, before.Node, before.Installations = after.UsagePoint, after.Name, after.Node, after.Installations
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Error(diff)
 		}

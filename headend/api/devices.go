@@ -22,6 +22,8 @@ type Device struct {
 	Gateway    string    `json:"gateway,omitempty" doc:"that it speaks through"`
 	FirstSeen  time.Time `json:"first_seen" doc:"when it was registered or first heard"`
 	UsagePoint string    `json:"usage_point,omitempty" doc:"that it measures now"`
+	Name       string    `json:"usage_point_name,omitempty"`
+	Where      string    `json:"usage_point_address,omitempty"`
 	Node       string    `json:"node,omitempty" doc:"that the usage point hangs on now"`
 }
 
@@ -113,7 +115,7 @@ func (a *API) device(ctx context.Context, what string, kind headend.DeviceKind, 
 
 func deviceOf(d headend.DeviceStatus) Device {
 	return Device{ID: string(d.ID), Kind: string(d.Kind), State: string(d.State), Protocol: d.Protocol, Address: d.Address, Profile: d.Profile,
-		Gateway: string(d.Gateway), FirstSeen: d.FirstSeen, UsagePoint: d.UsagePoint, Node: d.Node}
+		Gateway: string(d.Gateway), FirstSeen: d.FirstSeen, UsagePoint: d.UsagePoint, Name: d.PointName, Where: d.PointAddress, Node: d.Node}
 }
 
 func installationsOf(found []headend.Installation) []Installation {

@@ -1,6 +1,6 @@
 -- One device, and when it was last heard. Indexes: device (id); the primary keys of reading, reading_other and
 -- event begin with the device and give the last row of each chunk, newest chunk first.
-SELECT d.number, d.id, d.kind, d.state, d.protocol, d.address, d.profile, coalesce(g.id, ''), d.first_seen, coalesce(u.id, ''), coalesce(n.id, stands.id, ''),
+SELECT d.number, d.id, d.kind, d.state, d.protocol, d.address, d.profile, coalesce(g.id, ''), d.first_seen, coalesce(u.id, ''), coalesce(n.id, stands.id, ''), coalesce(v.name, ''), coalesce(v.address, ''),
        greatest((SELECT r.received FROM reading r WHERE r.meter = d.number ORDER BY r.time DESC LIMIT 1),
                 (SELECT r.received FROM reading_other r WHERE r.meter = d.number ORDER BY r.time DESC LIMIT 1),
                 (SELECT e.received FROM event e WHERE e.device = d.number ORDER BY e.time DESC LIMIT 1))

@@ -1,6 +1,6 @@
 -- Devices in the order of their ids. Index: device (id). In place of the mark stand query_device_by_node.sql and
 -- query_device_by_text.sql as far as they are asked for: only an IN of its own becomes a join.
-SELECT d.id, d.kind, d.state, d.protocol, d.address, d.profile, coalesce(g.id, ''), d.first_seen, coalesce(u.id, ''), coalesce(n.id, stands.id, '')
+SELECT d.id, d.kind, d.state, d.protocol, d.address, d.profile, coalesce(g.id, ''), d.first_seen, coalesce(u.id, ''), coalesce(n.id, stands.id, ''), coalesce(v.name, ''), coalesce(v.address, '')
 FROM device d
 LEFT JOIN device g ON g.number = d.gateway
 LEFT JOIN installation i ON i.device = d.number AND i.valid_from <= now() AND now() < i.valid_to
