@@ -14,6 +14,7 @@ import (
 var mayImport = map[string][]string{
 	"lastgasp/headend":                     {},
 	"lastgasp/headend/":                    {"lastgasp/headend"},
+	"lastgasp/headend/access/":             {"lastgasp/headend", "lastgasp/headend/access"},
 	"lastgasp/headend/billing/":            {"lastgasp/headend", "lastgasp/headend/billing"},
 	"lastgasp/headend/interruption/runner": {"lastgasp/headend", "lastgasp/headend/interruption"},
 	"lastgasp/headend/reliability/books":   {"lastgasp/headend", "lastgasp/headend/reliability"},

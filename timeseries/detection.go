@@ -85,7 +85,23 @@ func (s *Store) Record(ctx context.Context, epoch int64, d headend.Detection) (r
 }
 
 // change runs a transaction that writes; all of it or nothing.
+// What is somebody's act leaves an entry in the audit trail, in the same transaction: the one that write adds, or one that says
+// no more than the act itself does.
 func (s *Store) change(ctx context.Context, write func(tx pgx.Tx) error) error {
+	return s.transact(ctx, func(tx pgx.Tx) error {
+		act, before := headend.ActOf(ctx), 0
+		if act != nil {
+			before = act.Entries
+		}
+		if err := write(tx); err != nil || act == nil || act.Entries > before {
+			return err
+		}
+		return audit(ctx, tx, "", nil, nil)
+	})
+}
+
+// transact runs a transaction of what nobody has to answer for.
+func (s *Store) transact(ctx context.Context, write func(tx pgx.Tx) error) error {
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {
 		return slow(ctx, withoutSecret(err))

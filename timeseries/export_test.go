@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -82,4 +84,10 @@ func ReadCopy(pieces ...[]byte) (*headend.ReadingBlock, error) {
 		}
 	}
 	return &r.block, r.ended()
+}
+
+// Exec runs statements as somebody at the database itself would.
+func (s *Store) Exec(ctx context.Context, sql string) error {
+	_, err := s.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+	return err
 }

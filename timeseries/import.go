@@ -65,6 +65,9 @@ func (s *Store) importRegistry(ctx context.Context, r *registryImport, rows iter
 			return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
 		}
 	}
+	if err := r.audit(ctx, &result); err != nil {
+		return headend.Imported{}, wrapImport(rollbackAlways(ctx, r.tx, err))
+	}
 	r.progress("committing", r.lines)
 	return result, wrapImport(rollbackAfter(ctx, r.tx, r.tx.Commit(ctx)))
 }
@@ -79,8 +82,19 @@ func (r *registryImport) tell(ctx context.Context) error {
 	if _, err := r.tx.Exec(ctx, sqlImportNotify, r.kind.name); err != nil {
 		return err
 	}
+	if r.kind.name != "device" { // its place is that of its usage point or node
+		if err := refreshParts(ctx, r.tx); err != nil {
+			return err
+		}
+	}
 	_, err := r.tx.Exec(ctx, sqlImportAnalyze)
 	return err
+}
+
+// audit leaves an entry in the trail, where somebody imports.
+func (r *registryImport) audit(ctx context.Context, result *headend.Imported) error {
+	return audit(ctx, r.tx, "", nil, map[string]any{"import": r.kind.name, "lines": result.Lines, "new": result.New, "changed": result.Changed,
+		"unchanged": result.Unchanged, "refused": len(result.Refused)})
 }
 
 func wrapImport(err error) error {

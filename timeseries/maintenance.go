@@ -33,6 +33,7 @@ func (s *Store) Run(ctx context.Context) error {
 			s.maintain(ctx, now)
 		case now := <-hourly.C:
 			s.refreshLate(ctx, now)
+			s.refreshParts(ctx)
 			s.forget(ctx, now)
 		}
 	}
@@ -77,6 +78,9 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	}
 	if err := s.dropRequests(ctx, now); err != nil && ctx.Err() == nil {
 		s.log.Error("old requests not forgotten", slog.Any("error", err))
+	}
+	if err := s.dropSessions(ctx, now); err != nil && ctx.Err() == nil {
+		s.log.Error("old sessions not dropped", slog.Any("error", err))
 	}
 	if s.quarantine > 0 {
 		if err := s.dropQuarantine(ctx, now.Add(-s.quarantine)); err != nil && ctx.Err() == nil {

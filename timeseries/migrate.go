@@ -57,6 +57,15 @@ func migrateTo(ctx context.Context, conn *pgx.Conn, engine Engine, options Optio
 	if err := m.LoadMigrations(engineFiles{FS: files, engine: engine}); err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
+	version, err := m.GetCurrentVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if int(version) < len(m.Migrations) { // views would keep tables from being changed; they are made anew
+		if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS part CASCADE"); err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+	}
 	if err := m.Migrate(ctx); err != nil {
 		var ahead migrate.BadVersionError
 		if errors.As(err, &ahead) {

@@ -16,7 +16,23 @@ import (
 // read asks questions that belong together: one snapshot, read only. The server gives up when the
 // deadline of ctx is reached, whatever becomes of the connection, and plans for the filters that are
 // given instead of for all that might be.
+//
+// Where somebody asks who sees a part of the organisation alone, the answer is of that part: see part.go.
 func (s *Store) read(ctx context.Context, ask func(tx pgx.Tx) error) (err error) {
+	p := headend.PrincipalOf(ctx)
+	if p == nil || !p.Limited() {
+		return s.readAll(ctx, ask)
+	}
+	return s.readAll(ctx, func(tx pgx.Tx) error {
+		if err := limit(ctx, tx, p.Organisations); err != nil {
+			return err
+		}
+		return ask(tx)
+	})
+}
+
+// readAll is read for what does not belong to any organisation.
+func (s *Store) readAll(ctx context.Context, ask func(tx pgx.Tx) error) (err error) {
 	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return slow(ctx, withoutSecret(err))
@@ -44,8 +60,12 @@ func (s *Store) bound(ctx context.Context, tx pgx.Tx) error {
 func slow(ctx context.Context, err error) error {
 	var server *pgconn.PgError
 	var unknown *headend.Unknown
+	var taken *headend.Taken
+	var bad *headend.BadRequest
 	switch {
-	case errors.As(err, &unknown), errors.Is(err, headend.ErrLeaseLost), errors.Is(err, headend.ErrCursor), errors.Is(ctx.Err(), context.Canceled):
+	case err == nil:
+		return nil
+	case errors.As(err, &unknown), errors.As(err, &taken), errors.As(err, &bad), errors.Is(err, headend.ErrLeaseLost), errors.Is(err, headend.ErrCursor), errors.Is(ctx.Err(), context.Canceled):
 		return err
 	case errors.As(err, &server) && server.Code == "57014", errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", headend.ErrTooSlow, err)

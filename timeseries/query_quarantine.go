@@ -46,10 +46,11 @@ func (s *Store) Quarantined(ctx context.Context, number int64) (q headend.Quaran
 
 // MarkReplayed notes that a quarantined message has been decoded and stored after all.
 func (s *Store) MarkReplayed(ctx context.Context, number int64) error {
-	if _, err := s.pool.Exec(ctx, sqlQuarantineReplayed, number); err != nil {
-		return fmt.Errorf("quarantine: %w", err)
-	}
-	return nil
+	err := s.change(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sqlQuarantineReplayed, number)
+		return err
+	})
+	return unlessNil("quarantine", err)
 }
 
 func scanQuarantined(row pgx.CollectableRow) (q headend.Quarantined, err error) {

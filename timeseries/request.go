@@ -28,7 +28,7 @@ var (
 // BeginRequest says whether a request is to be carried out (ours), or what came of it when it was sent before.
 // Of several that send it at once, to one it is ours.
 func (s *Store) BeginRequest(ctx context.Context, r headend.Request) (ours bool, former headend.Answered, err error) {
-	err = s.change(ctx, func(tx pgx.Tx) error {
+	err = s.transact(ctx, func(tx pgx.Tx) error {
 		switch err := tx.QueryRow(ctx, sqlRequestBegin, r.Scope, r.Key, r.Fingerprint, headend.RequestKept.Microseconds(), headend.RequestTaken.Microseconds()).Scan(&ours); {
 		case err == nil:
 			return nil

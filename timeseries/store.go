@@ -134,6 +134,9 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 	if err := s.checkMade(ctx, conn.Conn()); err != nil {
 		return err
 	}
+	if err := s.makeParts(ctx, conn.Conn()); err != nil {
+		return err
+	}
 	return s.Reload(ctx)
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"lastgasp/headend"
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/headend/billing/office"
 	"lastgasp/headend/importer"
@@ -59,7 +60,7 @@ func newClerk(t *testing.T, engine timeseries.Engine) *clerk {
 	if c.office, err = office.New(store, office.Options{Settings: settings, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := api.New(api.Options{Store: store, Outages: store, Billing: billingAnswers{Store: store, office: c.office, inTime: settings.InTime}, Zone: zone, Log: slog.New(slog.DiscardHandler)})
+	a, err := api.New(api.Options{Access: accesstest.Doors(t, store), Accounts: store, Store: store, Outages: store, Billing: billingAnswers{Store: store, office: c.office, inTime: settings.InTime}, Zone: zone, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func (c *clerk) ask(t *testing.T, path, accept, body string) (status int, header
 	if accept != "" {
 		request.Header.Set("Accept", accept)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := accesstest.Client().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,8 +174,8 @@ func TestTheClerkPullsWhatIsBilled(t *testing.T) {
 			t.Errorf("consumption of U2 %+v", account)
 		}
 
-		first := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"Lan","values":true}`)
-		if first.Lines != 3 || first.Passed != 2 || first.Held != 1 || first.By != "Lan" { // U3 has no register at its end; of U2 2 of 96 intervals are estimated, 5 % are allowed
+		first := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"test","values":true}`)
+		if first.Lines != 3 || first.Passed != 2 || first.Held != 1 || first.By != "test" { // U3 has no register at its end; of U2 2 of 96 intervals are estimated, 5 % are allowed
 			t.Errorf("run %+v", first)
 		}
 		path := "/api/v1/billing/runs/" + first.ID
@@ -187,7 +188,7 @@ func TestTheClerkPullsWhatIsBilled(t *testing.T) {
 			Readings: []headend.Reading{{Time: noon.UTC(), Quantity: headend.ImportWh, Value: headend.Whole(3450)}}}}); err != nil {
 			t.Fatal(err)
 		}
-		second := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"Lan","values":true}`)
+		second := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"test","values":true}`)
 		_, _, changes := c.ask(t, "/api/v1/billing/runs/"+second.ID+"/changes?since="+first.ID, "", "")
 		var change struct {
 			UsagePoint string `json:"usage_point"`
@@ -245,8 +246,8 @@ func TestWhatBillingRefuses(t *testing.T) {
 
 // refuses asks what cannot be answered.
 func (c *clerk) refuses(t *testing.T) {
-	run := c.run(t, `{"from":"2026-10-01","to":"2026-10-02","by":"Lan"}`)
-	other := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"Lan"}`)
+	run := c.run(t, `{"from":"2026-10-01","to":"2026-10-02","by":"test"}`)
+	other := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"test"}`)
 	future := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
 	waiting, err := c.office.Ask(t.Context(), headend.BillingRun{By: "Lan", From: c.at(1, 0, 0), To: c.at(2, 0, 0)})
 	if err != nil {
@@ -292,15 +293,14 @@ func (c *clerk) refuses(t *testing.T) {
 		{"/api/v1/billing/runs/" + run.ID + "/changes", "", 422, "since is needed"},
 		{"/api/v1/billing/runs/" + run.ID + "/changes?since=99", "", 404, "unknown billing run"},
 		{"/api/v1/billing/runs/" + run.ID + "/changes?since=" + other.ID, "", 422, "different periods"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02"}`, 422, "say who does it"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-03","to":"2026-10-02","by":"Lan"}`, 422, "it ends at"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-03","to":"` + future + `","by":"Lan"}`, 422, "after now"},
-		{"/api/v1/billing/runs", `{"from":"2020-10-03","to":"2026-10-01","by":"Lan"}`, 422, "at most 400"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"Lan","quantities":["v1"]}`, 422, "no energy register"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"Lan","usage_points":["U1","U9"]}`, 422, "unknown usage point"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"Lan","usage_points":[` + strings.TrimSuffix(many, ",") + `]}`, 422, "usage_points"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"Lan","gate":{"missing":20000}}`, 422, "0 to 10000"},
-		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"Lan","gate":{"mising":2}}`, 422, "mising"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-03","to":"2026-10-02","by":"test"}`, 422, "it ends at"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-03","to":"` + future + `","by":"test"}`, 422, "after now"},
+		{"/api/v1/billing/runs", `{"from":"2020-10-03","to":"2026-10-01","by":"test"}`, 422, "at most 400"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"test","quantities":["v1"]}`, 422, "no energy register"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"test","usage_points":["U1","U9"]}`, 422, "unknown usage point"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"test","usage_points":[` + strings.TrimSuffix(many, ",") + `]}`, 422, "usage_points"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"test","gate":{"missing":20000}}`, 422, "0 to 10000"},
+		{"/api/v1/billing/runs", `{"from":"2026-10-01","to":"2026-10-02","by":"test","gate":{"mising":2}}`, 422, "mising"},
 	} {
 		status, header, answer := c.ask(t, q.path, "", q.body)
 		if status != q.status || header.Get("Content-Type") != "application/problem+json" || !strings.Contains(string(answer), q.words) {
@@ -311,13 +311,13 @@ func (c *clerk) refuses(t *testing.T) {
 
 // bounds lets many clients ask for a snapshot at once: each gets it, or is told to come again.
 func (c *clerk) bounds(t *testing.T) {
-	run := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"Lan","values":true}`)
+	run := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"test","values":true}`)
 	var busy, answered int
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	for range 200 {
 		group.Go(func() {
-			response, err := http.Get(c.URL + "/api/v1/billing/runs/" + run.ID + "/snapshot")
+			response, err := accesstest.Client().Get(c.URL + "/api/v1/billing/runs/" + run.ID + "/snapshot")
 			if err != nil {
 				t.Error(err)
 				return

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/headend/reliability/books"
 	"lastgasp/timeseries"
@@ -23,7 +24,7 @@ func TestReliabilityOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web, err := api.New(api.Options{Listen: "127.0.0.1:0", Store: store, Books: bookAnswers{office}})
+	web, err := api.New(api.Options{Access: accesstest.Doors(t, store), Listen: "127.0.0.1:0", Store: store, Books: bookAnswers{office}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +37,7 @@ func TestReliabilityOverHTTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Authorization", "Bearer "+accesstest.Token())
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
@@ -76,10 +78,10 @@ func TestReliabilityOverHTTP(t *testing.T) {
 	ask("GET", "/api/v1/reliability?from=2026-01&to=2026-02&unit=gone", "", 404)
 	ask("GET", "/api/v1/reliability?from=2026-01&to=2026-02&by=feeder&unit=EVN", "", 422)
 	ask("GET", "/api/v1/reliability?from=2026-01&to=2026-02&revision=9", "", 422)
-	if p := ask("POST", "/api/v1/periods", `{"organisation":"PC","month":"2026-01","by":"Lan"}`, 201); p["number"] != 1.0 || p["figures"] == nil {
+	if p := ask("POST", "/api/v1/periods", `{"organisation":"PC","month":"2026-01","by":"test"}`, 201); p["number"] != 1.0 || p["figures"] == nil {
 		t.Error(p)
 	}
-	ask("POST", "/api/v1/periods", `{"organisation":"PC","month":"2026-01","by":"Lan"}`, 422)
+	ask("POST", "/api/v1/periods", `{"organisation":"PC","month":"2026-01","by":"test"}`, 422)
 	if got := ask("GET", "/api/v1/periods?organisation=PC", "", 200); len(got["items"].([]any)) != 1 {
 		t.Error(got)
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	Codecs    mqtt.RouterConfig `koanf:"codecs" doc:"which topics carry which payload format; none: the native format below ami/v1"`
 	HTTP      HTTPConfig        `koanf:"http" doc:"the API"`
 	Webhooks  WebhooksConfig    `koanf:"webhooks" doc:"other systems that are told of events"`
+	Access    AccessConfig      `koanf:"access" doc:"who may ask the API"`
 	Log       LogConfig         `koanf:"log" doc:"what the program says of itself, on standard error"`
 }
 
@@ -108,6 +109,15 @@ type WebhooksConfig struct {
 	Workers  int           `koanf:"workers" min:"1" max:"256" doc:"requests at once, of which one webhook has at most a quarter"`
 }
 
+// AccessConfig says how long who has logged in may stay, and how often may be asked.
+type AccessConfig struct {
+	Session     time.Duration `koanf:"session" min:"5m" doc:"a session ends after this, whatever is done"`
+	Idle        time.Duration `koanf:"idle" min:"1m" doc:"a session ends after this without a request"`
+	Rate        int           `koanf:"rate" min:"1" max:"100000" doc:"requests of one user or token in a second; four times as many at once"`
+	Proxies     []string      `koanf:"proxies" doc:"addresses or networks of proxies whose X-Forwarded-For is believed"`
+	SecureProxy bool          `koanf:"secure_proxy" doc:"true: browsers come over TLS through a proxy, so cookies and headers are made for TLS"`
+}
+
 // LogConfig says how much is said and in what form.
 type LogConfig struct {
 	Level  string `koanf:"level" oneof:"debug info warn error" doc:"debug, info, warn or error"`
@@ -161,6 +171,7 @@ func Defaults() Config {
 		Codecs:   mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
 		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
 		Webhooks: WebhooksConfig{Enabled: true, KeyFile: "./var/webhook.key", Attempts: 16, Timeout: 10 * time.Second, Workers: 16},
+		Access:   AccessConfig{Session: 12 * time.Hour, Idle: 2 * time.Hour, Rate: 50},
 		Log:      LogConfig{Level: "info", Format: "text"},
 	}
 }

@@ -113,6 +113,14 @@ func (c *Config) faults() []error {
 	if c.Webhooks.KeyFile == "" {
 		add("webhooks.key_file", "is empty: secrets could not be kept")
 	}
+	if c.Access.Idle > c.Access.Session {
+		add("access.idle", "%s is more than access.session (%s)", formatDuration(c.Access.Idle), formatDuration(c.Access.Session))
+	}
+	for i, text := range c.Access.Proxies {
+		if _, err := parsePrefix(text); err != nil {
+			add("access.proxies["+strconv.Itoa(i)+"]", "%q is neither an address nor a network such as 10.0.0.0/8", text)
+		}
+	}
 	names := map[string]bool{}
 	for i, m := range c.MQTT {
 		path := "mqtt[" + strconv.Itoa(i) + "]"

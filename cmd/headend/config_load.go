@@ -100,7 +100,7 @@ func (l *configLoader) readFile(name string) {
 
 // notSettings are variables with our prefix that are no keys: the one of --config, and those of tests.
 func notSetting(name string) bool {
-	return name == "LASTGASP_CONFIG" || name == "LASTGASP_SHARED" || strings.HasPrefix(name, "LASTGASP_TEST_")
+	return name == "LASTGASP_CONFIG" || name == "LASTGASP_TOKEN" || name == "LASTGASP_TOKEN_FILE" || name == "LASTGASP_SHARED" || strings.HasPrefix(name, "LASTGASP_TEST_")
 }
 
 func (l *configLoader) readEnvironment(environment []string) {

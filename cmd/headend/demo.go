@@ -31,6 +31,7 @@ func (c *demoCommand) Run(p *program) error {
 		p.flags.LogLevel = "warn" // the lines of the demonstration are enough
 	}
 	p.flags.Set = append([]string{"detection.settle=2m"}, p.flags.Set...) // nobody waits a quarter of an hour here; what was set by hand holds
+	p.demo = true
 	err := serve(p, c.simulation)
 	if err == nil {
 		_, err = fmt.Fprintln(p.stdout, "stopped")
@@ -144,11 +145,17 @@ func (d *district) greet() error {
 		return fmt.Errorf("broker.listen: %w", err)
 	}
 	own := d.speaker()
+	login := "an account of yours; the demonstration's own login is no longer in " + besidePrivate(d.config, demoLoginFile)
+	if name, password := demoLogin(d.config); password != "" {
+		login = fmt.Sprintf("name %s, password %s", name, password)
+	}
 	lines := []string{
 		"",
 		fmt.Sprintf("Lastgasp runs with a simulated district of %d customers (scenario %s).", len(d.grid.Points), d.scenario.Name),
-		fmt.Sprintf("  API        http://%s/api/v1/meters", d.config.HTTP.Listen),
-		fmt.Sprintf("  one meter  http://%s/api/v1/meters/%s/readings", d.config.HTTP.Listen, own.Meter),
+		fmt.Sprintf("  console    %s/", ownAddress(d.config)),
+		fmt.Sprintf("  login      %s", login),
+		fmt.Sprintf("  API        curl -H \"Authorization: Bearer $(cat %s)\" %s/api/v1/meters", besidePrivate(d.config, operatorTokenFile), ownAddress(d.config)),
+		fmt.Sprintf("  one meter  %s/api/v1/meters/%s/readings", ownAddress(d.config), own.Meter),
 		fmt.Sprintf("  metrics    http://%s/metrics", d.config.HTTP.Listen),
 		fmt.Sprintf("  MQTT       %s; speak for that meter yourself:", d.config.Broker.Listen),
 		fmt.Sprintf("    mosquitto_pub -h %s -p %s -q 1 -u %s -P %s -t ami/v1/%s/reads -m '{\"time\":\"%s\",\"values\":{\"import_wh\":1234567,\"v1\":229.8}}'",

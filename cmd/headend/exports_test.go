@@ -26,6 +26,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/jackc/pgx/v5"
 
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
@@ -57,12 +58,14 @@ func exported(t *testing.T, server *storetest.Server, engine timeseries.Engine, 
 func (e *exporter) serve(t *testing.T, options api.Options) *exporter {
 	t.Helper()
 	options.Store, options.Exports = e.store, exports{e.store}
+	options.Access = accesstest.Doors(t, e.store)
 	a, err := api.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := *e
 	served.Server = httptest.NewServer(a.Handler())
+	served.Client().Transport = accesstest.Transport(served.Client().Transport)
 	t.Cleanup(served.Close)
 	return &served
 }

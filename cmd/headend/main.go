@@ -32,6 +32,8 @@ type commandLine struct {
 	Billing billingCommand     `cmd:"" help:"What is missing, registers at a moment, billing runs and what changed since."`
 	Export  exportCommand      `cmd:"" help:"Readings by the million, in the formats that other programs read."`
 	Close   closePeriodCommand `cmd:"" name:"close-period" help:"Close a month: keep its figures as they are now, or as another revision with its difference."`
+	User    userCommand        `cmd:"" help:"Accounts of people: add, list, password, disable, enable."`
+	Token   tokenCommand       `cmd:"" help:"Tokens of programs: add, list, revoke."`
 	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
 }
@@ -50,10 +52,12 @@ var errRefused = errors.New("lines were refused")
 // program is what a subcommand gets: its surroundings, so that tests can give others.
 type program struct {
 	ctx         context.Context
+	stdin       *os.File // nil: nobody can be asked
 	stdout      io.Writer
 	stderr      io.Writer
 	environment []string
 	flags       *commandLine
+	demo        bool        // of `headend demo`
 	looks       atomic.Bool // it only looks: a signal ends it without a word
 }
 
@@ -64,7 +68,7 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	p := &program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, environment: os.Environ()}
+	p := &program{ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environment: os.Environ()}
 	go func() { // lives as long as the process
 		<-signals
 		if !p.looks.Load() {

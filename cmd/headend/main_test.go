@@ -156,8 +156,19 @@ func TestServeStartsAnswersAndStops(t *testing.T) {
 		<-read
 		t.Fatalf("ended with %d:\n%s", status, log)
 	}
+	status, token, errs := command(t, environment, "token", "add", "test")
+	if status != exitDone {
+		t.Fatalf("%d %s", status, errs)
+	}
 	for path, want := range map[string]string{"/healthz": `"ok"`, "/readyz": `"ok"`, "/api/v1/meters": `"items":[]`, "/metrics": "lastgasp_database_up", "/api/v1/openapi.json": `"3.1.`} {
-		answer, err := http.Get("http://" + address + path)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(path, "/api/v1/meters") {
+			request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+		}
+		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}

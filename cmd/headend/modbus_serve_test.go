@@ -129,7 +129,12 @@ type storedEvent struct {
 // get asks the API and returns the answer's text.
 func (p *process) get(t *testing.T, path string) string {
 	t.Helper()
-	response, err := http.Get("http://" + p.http + "/api/v1/" + path)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.http+"/api/v1/"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token())
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type outagesCommand struct {
 	All    bool   `help:"Restored, closed and withdrawn ones too, newest start first."`
 	Watch  bool   `help:"Stay, and show every change."`
 	URL    string `placeholder:"URL" help:"Where the head-end answers (default: http.listen of the configuration)."`
+	Token  string `placeholder:"TOKEN" help:"What lets it in (default: LASTGASP_TOKEN, LASTGASP_TOKEN_FILE, or the token of this machine); others on this machine can read flags."`
 }
 
 // Run lists outages, prints one, or watches.
@@ -35,7 +36,7 @@ func (c *outagesCommand) Run(p *program) error {
 	if err != nil {
 		return fmt.Errorf("zone: %w", err)
 	}
-	from, err := newClient(c.URL, config)
+	from, err := newClient(p, c.URL, c.Token, config)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net"
 	"net/http"
@@ -21,11 +22,12 @@ import (
 type client struct {
 	url   string // without a / at the end
 	named string // where the address comes from, in words
+	token string // "" for none
 	http  *http.Client
 }
 
 // newClient is a client for an address, or for the one that the configuration has this head-end listen on.
-func newClient(address string, c Config) (*client, error) {
+func newClient(p *program, address, token string, c Config) (*client, error) {
 	named := "--url"
 	if address == "" {
 		if c.HTTP.Listen == "" {
@@ -37,7 +39,34 @@ func newClient(address string, c Config) (*client, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("--url %s: not an address such as http://127.0.0.1:8080", address)
 	}
-	return &client{url: strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/"), named: named, http: &http.Client{}}, nil
+	found := &client{url: strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/"), named: named, token: token, http: &http.Client{}}
+	if found.token == "" {
+		found.token, err = tokenFor(p, found.url, c)
+	}
+	return found, err
+}
+
+// tokenFor is the token of the environment, or where a head-end of this machine is asked, the one that it keeps for its command
+// line; "" where there is none.
+func tokenFor(p *program, address string, c Config) (string, error) {
+	for _, entry := range p.environment {
+		name, value, _ := strings.Cut(entry, "=")
+		switch {
+		case value == "":
+		case name == "LASTGASP_TOKEN":
+			return value, nil
+		case name == "LASTGASP_TOKEN_FILE":
+			return readSecretFile(value)
+		}
+	}
+	if address != ownAddress(c) {
+		return "", nil
+	}
+	token, err := readSecretFile(besidePrivate(c, operatorTokenFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return token, err
 }
 
 // ownAddress is where a head-end of this configuration answers, seen from its own machine.
@@ -78,6 +107,9 @@ func (c *client) ask(ctx context.Context, path, kind string, headers map[string]
 		return nil, err
 	}
 	request.Header.Set("Accept", kind)
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
@@ -92,6 +124,9 @@ func (c *client) ask(ctx context.Context, path, kind string, headers map[string]
 	var problem struct{ Detail string }
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&problem); err != nil || problem.Detail == "" {
 		return nil, fmt.Errorf("what answers at %s (%s) is no head-end of this version: %s", c.url, c.named, answer.Status)
+	}
+	if answer.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("%s: %s\nGive a token with --token, LASTGASP_TOKEN or LASTGASP_TOKEN_FILE; `headend token add NAME` makes one", c.url, problem.Detail)
 	}
 	return nil, fmt.Errorf("%s: %s", c.url, problem.Detail)
 }

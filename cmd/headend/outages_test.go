@@ -14,6 +14,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"lastgasp/headend"
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/headend/importer"
 	"lastgasp/timeseries"
@@ -53,7 +54,7 @@ func newTerminalAPI(t *testing.T) *terminalAPI {
 			t.Error(err)
 		}
 	})
-	a, err := api.New(api.Options{Store: store, Outages: store})
+	a, err := api.New(api.Options{Access: accesstest.Doors(t, store), Store: store, Outages: store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func darkTransformer(number int64, since time.Time) headend.Outage {
 func TestOutagesInATerminal(t *testing.T) {
 	s := newTerminalAPI(t)
 	run := func(args ...string) (int, string, string) {
-		return command(t, nil, append([]string{"outages", "--url", s.URL}, args...)...)
+		return command(t, nil, append([]string{"outages", "--token", accesstest.Token(), "--url", s.URL}, args...)...)
 	}
 	if status, out, errs := run(); status != exitDone || out != "No open outages.\n" || errs != "" {
 		t.Errorf("%d %q %q", status, out, errs)
@@ -174,7 +175,7 @@ func TestWatchingOutagesFollowsTheStream(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		var errs strings.Builder
-		ended <- run(&program{ctx: ctx, stdout: write, stderr: &errs}, []string{"outages", "--watch", "--url", s.URL})
+		ended <- run(&program{ctx: ctx, stdout: write, stderr: &errs}, []string{"outages", "--watch", "--token", accesstest.Token(), "--url", s.URL})
 		if err := write.Close(); err != nil {
 			t.Error(err)
 		}

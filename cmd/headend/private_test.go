@@ -43,7 +43,16 @@ func TestAKilledPrivateServerIsStartedAgain(t *testing.T) {
 		t.Errorf("the server's process is %d, the killed one was %d", pid, first)
 	}
 	p.waitReady(ctx)
-	response, err := http.Get("http://" + p.http + "/api/v1/meters")
+	token, err := os.ReadFile(filepath.Join(dir, "operator.token")) // for commands of this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.http+"/api/v1/meters", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

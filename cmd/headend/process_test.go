@@ -45,6 +45,7 @@ type process struct {
 	command *exec.Cmd
 	ended   chan struct{}
 	logs    *lastLines
+	secret  string // of a token
 }
 
 // newProcess prepares a head-end with free ports; start starts it.
@@ -56,7 +57,7 @@ func newProcess(t *testing.T, env ...string) *process {
 	}
 	p := &process{t: t, path: path, mqtt: freeAddress(t), http: freeAddress(t), logs: &lastLines{}}
 	p.env = append(os.Environ(), append([]string{
-		"LASTGASP_BROKER_LISTEN=" + p.mqtt, "LASTGASP_HTTP_LISTEN=" + p.http}, env...)...)
+		"LASTGASP_BROKER_LISTEN=" + p.mqtt, "LASTGASP_HTTP_LISTEN=" + p.http, "LASTGASP_DATABASE_PRIVATE_DIR=" + filepath.Join(t.TempDir(), "postgres")}, env...)...)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -90,6 +91,17 @@ func (p *process) run(args ...string) string {
 		p.t.Fatalf("headend %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+// token is a token that looks.
+func (p *process) token() string {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.secret == "" {
+		p.secret = strings.TrimSpace(p.run("token", "add", "test"))
+	}
+	return p.secret
 }
 
 // start starts `headend serve` and returns when it is ready, or has ended.

@@ -52,11 +52,15 @@ func serve(p *program, simulated devices) error {
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
+	doors := newDoors(config.Access, database.Store, log)
+	if err := openDoors(p, config, database.Store, doors, log); err != nil {
+		return errors.Join(err, database.Close())
+	}
 	bills, billing, err := newBilling(config, database.Store, drivers, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}
-	web, err := newWeb(config, database.Store, office, bills, ingest, drivers, metrics, log)
+	web, err := newWeb(config, database.Store, doors, office, bills, ingest, drivers, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}

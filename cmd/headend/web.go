@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lastgasp/headend/access"
 	"lastgasp/headend/api"
 	"lastgasp/headend/billing/office"
 	"lastgasp/headend/console"
@@ -17,7 +18,7 @@ import (
 )
 
 // newWeb makes what answers over HTTP; nothing where http.listen is empty.
-func newWeb(c Config, store *timeseries.Store, accounts *books.Office, bills *office.Office, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+func newWeb(c Config, store *timeseries.Store, doors *access.Doors, accounts *books.Office, bills *office.Office, ingest *ingest.Ingest, drivers *drivers, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
 	if c.HTTP.Listen == "" {
 		return nil, nil
 	}
@@ -38,6 +39,10 @@ func newWeb(c Config, store *timeseries.Store, accounts *books.Office, bills *of
 		Certificate:     c.HTTP.TLS.Certificate,
 		Key:             c.HTTP.TLS.Key,
 		Hosts:           c.HTTP.Hosts,
+		Access:          doors,
+		Accounts:        store,
+		Proxies:         c.Access.proxies(),
+		SecureProxy:     c.Access.SecureProxy,
 		Store:           store,
 		Books:           bookAnswers{accounts},
 		Billing:         billingAnswers{Store: store, office: bills, inTime: c.Billing.InTime},

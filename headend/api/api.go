@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +23,11 @@ type Options struct {
 	Certificate string   // PEM file; "" serves without TLS
 	Key         string   // PEM file
 	Hosts       []string // names it is asked by, beside loopback and the host of Listen; others are refused
+
+	Access      Access         // lets people and programs in
+	Accounts    Accounts       // nil: users, tokens and the audit trail are not shown, and there is no trail
+	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
+	SecureProxy bool           // browsers come over TLS though this serves without: cookies say so
 
 	Store        Store
 	Outages      Outages       // nil: it knows of no outages, interruptions and plans
@@ -65,8 +71,11 @@ type API struct {
 	address   string // known once started is closed
 }
 
-// New makes the server. It returns an error when the certificate cannot be read.
+// New makes the server. It returns an error when the certificate cannot be read, and without Access.
 func New(options Options) (*API, error) {
+	if options.Access == nil {
+		return nil, errors.New("http: nobody decides who is let in")
+	}
 	if options.Zone == nil {
 		options.Zone = time.UTC
 	}
@@ -112,7 +121,7 @@ func New(options Options) (*API, error) {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(options.Metrics, promhttp.HandlerOpts{Registry: options.Metrics}))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.nothingThere(mux, w, r) })
-	handler, err := a.guard(mux)
+	handler, err := a.guard(a.gate(mux, described.OpenAPI()))
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +147,7 @@ func describe() huma.Config {
 // operations lists the resources.
 func (a *API) operations(h huma.API) {
 	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h), a.once(h))
+	a.registerSession(h)
 	a.registerDevices(h)
 	a.registerReadings(h)
 	a.registerPlaces(h)

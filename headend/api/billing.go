@@ -133,7 +133,7 @@ type RunPost struct {
 	Organisation string          `json:"organisation,omitempty" maxLength:"128" doc:"it and those below it"`
 	Values       bool            `json:"values,omitempty" doc:"true: lines hold their intervals"`
 	Gate         json.RawMessage `json:"gate,omitempty" doc:"as in the configuration's billing.gate; default: that one"`
-	By           string          `json:"by,omitempty" maxLength:"128" doc:"who asks for it; required here or in X-Operator, until there are accounts"`
+	By           string          `json:"by,omitempty" maxLength:"128" doc:"who asks for it: nobody but the one who asks; may be left out"`
 }
 
 type successInput struct {
@@ -372,7 +372,7 @@ func runName(text string) bool {
 }
 
 func (a *API) askRun(ctx context.Context, in *runPostInput) (*struct{ Body Run }, error) {
-	by, err := in.name(in.Body.By)
+	by, err := in.name(ctx, "body.by", in.Body.By)
 	if err != nil {
 		return nil, err
 	}

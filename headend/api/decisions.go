@@ -45,12 +45,12 @@ type OutagePatch struct {
 	SplitAt    string  `json:"split_at,omitempty" maxLength:"128" doc:"node below the outage's: what is below it becomes an outage of its own"`
 	Merge      *int64  `json:"merge,omitempty" doc:"number of the outage that becomes part of this one"`
 	Note       string  `json:"note,omitempty" maxLength:"2000" doc:"why, in your words"`
-	By         string  `json:"by,omitempty" maxLength:"128" doc:"who decides; required here or in X-Operator, until there are accounts"`
+	By         string  `json:"by,omitempty" maxLength:"128" doc:"who decides: nobody but the one who asks; may be left out"`
 }
 
 // Operator is the parameter of what is kept with the name of who did it.
 type Operator struct {
-	Header string `header:"X-Operator" maxLength:"128" doc:"who does it; required here or as by, until there are accounts"`
+	Header string `header:"X-Operator" maxLength:"128" doc:"who does it: nobody but the one who asks; may be left out"`
 }
 
 type patchInput struct {
@@ -64,23 +64,15 @@ func (a *API) registerDecisions(h huma.API) {
 		Summary: "Decide about an outage: cause, planned, own, declared, split, merge. It is kept for ever, and applied within a second or so", Tags: []string{"outages"}}, a.decide)
 }
 
-// name is who does it: the one named in the body or in the header.
-func (o Operator) name(by string) (string, error) {
-	location := "body.by"
-	switch by, header := strings.TrimSpace(by), strings.TrimSpace(o.Header); {
-	case by != "" && header != "" && by != header:
-		return "", invalid(location, by, fmt.Sprintf("by is %q, but X-Operator is %q", by, header))
-	case by == "" && header == "":
-		return "", invalid(location, by, "say who does it, as by or in the header X-Operator; it is kept in the audit trail")
-	case by == "":
-		o.Header, location = header, "header.X-Operator"
-	default:
-		o.Header = by
+// name is who does it: the one who asks. A request that names another is refused.
+func (o Operator) name(ctx context.Context, location, by string) (string, error) {
+	who := headend.PrincipalOf(ctx).Name
+	for _, named := range []struct{ location, name string }{{location, by}, {"header.X-Operator", o.Header}} {
+		if name := strings.TrimSpace(named.name); name != "" && name != who {
+			return "", invalid(named.location, named.name, fmt.Sprintf("you are %q, and it is kept under that name; leave this out", who))
+		}
 	}
-	if !isLine(o.Header) {
-		return "", invalid(location, o.Header, "control characters, or no UTF-8")
-	}
-	return o.Header, nil
+	return who, nil
 }
 
 // isLine: text that can stand in a line of an audit trail.
@@ -89,7 +81,7 @@ func isLine(text string) bool {
 }
 
 func (a *API) decide(ctx context.Context, in *patchInput) (*struct{ Body Decided }, error) {
-	by, err := in.name(in.Body.By)
+	by, err := in.name(ctx, "body.by", in.Body.By)
 	if err != nil {
 		return nil, err
 	}

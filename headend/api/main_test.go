@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,11 +13,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lastgasp/headend"
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/headend/importer"
 	"lastgasp/headend/webhook"
@@ -24,7 +27,10 @@ import (
 	"lastgasp/timeseries/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	http.DefaultTransport = accesstest.Transport(http.DefaultTransport)
+	os.Exit(storetest.Main(m))
+}
 
 // noon of a day in Vietnam, in the past so that "now" versions hold.
 var noon = time.Date(2026, 11, 20, 5, 0, 0, 0, time.UTC)
@@ -34,6 +40,7 @@ type server struct {
 	*httptest.Server
 	store   *timeseries.Store
 	metrics *prometheus.Registry
+	known   map[string]bool // who has a token
 	replay  func(context.Context, headend.Quarantined) ([]headend.Refusal, error)
 	ready   func(context.Context) error
 }
@@ -55,6 +62,7 @@ func serve(t *testing.T, store *timeseries.Store, options api.Options) *server {
 		t.Fatal(err)
 	}
 	s := &server{store: store, metrics: prometheus.NewRegistry(), ready: func(context.Context) error { return nil }}
+	options.Access, options.Accounts = accesstest.Doors(t, store), store
 	options.Store, options.Outages, options.Metrics, options.Zone, options.Replayer = store, store, s.metrics, zone, s
 	options.Window = 10 * 365 * 24 * time.Hour // the tests stand in 2026
 	options.Webhooks = store
@@ -151,6 +159,7 @@ func (s *server) send(t *testing.T, method, path, body string, headers ...string
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	request.Header.Set("Authorization", "Bearer "+s.tokenFor(t, request, body, headers))
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
@@ -164,6 +173,32 @@ func (s *server) send(t *testing.T, method, path, body string, headers ...string
 		t.Fatal(err)
 	}
 	return answer.StatusCode, answer.Header.Get("Content-Type"), found
+}
+
+// tokenFor is the token of whom a request names as the one who does it, so that nobody else does.
+func (s *server) tokenFor(t *testing.T, request *http.Request, body string, headers []string) string {
+	t.Helper()
+	var named struct{ By string }
+	if err := json.Unmarshal([]byte(body), &named); err != nil {
+		named.By = "" // a request that is wrong on purpose
+	}
+	name := strings.TrimSpace(cmp.Or(named.By, request.URL.Query().Get("by")))
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "X-Operator" && name == "" {
+			name = strings.TrimSpace(headers[i+1])
+		}
+	}
+	if name == "" || !utf8.ValidString(name) || strings.ContainsRune(name, 0) || strings.HasPrefix(request.URL.Path, "/api/v1/usage-points") {
+		return accesstest.Token()
+	}
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	if !s.known[name] {
+		s.known[name] = true
+		return accesstest.TokenOf(t, s.store, name, headend.Permissions)
+	}
+	return accesstest.SecretOf(name)
 }
 
 // get asks for a document and compares it with the one that is wanted, both as JSON.
@@ -180,7 +215,7 @@ func (s *server) get(t *testing.T, path, want string) {
 	if err := json.Unmarshal([]byte(want), &wanted); err != nil {
 		t.Fatalf("the test's own JSON: %v\n%s", err, want)
 	}
-	if diff := cmp.Diff(wanted, got); diff != "" {
+	if diff := gocmp.Diff(wanted, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s\n%s", path, diff, body)
 	}
 }

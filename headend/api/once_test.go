@@ -25,6 +25,7 @@ func (s *server) keyed(t *testing.T, method, path, body, key string, headers ...
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", key)
+	request.Header.Set("Authorization", "Bearer "+s.tokenFor(t, request, body, headers))
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}

@@ -37,7 +37,7 @@ type PlanPut struct {
 	To          string   `json:"to" maxLength:"64" doc:"end, not included, RFC 3339 or a date" example:"2026-11-21T11:00:00+07:00"`
 	Reason      string   `json:"reason,omitempty" maxLength:"500"`
 	Notice      string   `json:"notice,omitempty" maxLength:"64" doc:"when customers were told, RFC 3339 or a date; absent: they were not"`
-	By          string   `json:"by,omitempty" maxLength:"128" doc:"who enters it; required here or in X-Operator, until there are accounts"`
+	By          string   `json:"by,omitempty" maxLength:"128" doc:"who enters it: nobody but the one who asks; may be left out"`
 }
 
 type plansInput struct {
@@ -55,7 +55,7 @@ type planPutInput struct {
 type planDropInput struct {
 	ByID
 	Operator
-	By string `query:"by" maxLength:"128" doc:"who calls it off; required here or in X-Operator, until there are accounts"`
+	By string `query:"by" maxLength:"128" doc:"who calls it off: nobody but the one who asks; may be left out"`
 }
 
 func (a *API) registerPlans(h huma.API) {
@@ -95,7 +95,7 @@ func (a *API) plan(ctx context.Context, in *ByID) (*struct{ Body Plan }, error) 
 }
 
 func (a *API) putPlan(ctx context.Context, in *planPutInput) (*struct{ Body Plan }, error) {
-	by, err := in.name(in.Body.By)
+	by, err := in.name(ctx, "body.by", in.Body.By)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (a *API) putPlan(ctx context.Context, in *planPutInput) (*struct{ Body Plan
 }
 
 func (a *API) dropPlan(ctx context.Context, in *planDropInput) (*struct{ Body Plan }, error) {
-	by, err := in.name(in.By)
+	by, err := in.name(ctx, "query.by", in.By)
 	if err != nil {
 		return nil, err
 	}

@@ -190,7 +190,7 @@ type closeInput struct {
 		Organisation string `json:"organisation" maxLength:"128"`
 		Month        string `json:"month" maxLength:"7" example:"2026-10"`
 		Policy       string `json:"policy,omitempty" maxLength:"64" default:"vn"`
-		By           string `json:"by" minLength:"1" maxLength:"128" doc:"who closes it"`
+		By           string `json:"by,omitempty" maxLength:"128" doc:"who closes it: nobody but the one who asks; may be left out"`
 		Reason       string `json:"reason,omitempty" maxLength:"2000" doc:"of another revision; default: the reasons that stand in the ledger"`
 	}
 }
@@ -267,7 +267,11 @@ func (a *API) closePeriod(ctx context.Context, in *closeInput) (*periodOutput, e
 	if err != nil {
 		return nil, err
 	}
-	closed, err := a.options.Books.ClosePeriod(ctx, headend.ClosedPeriod{Organisation: in.Body.Organisation, Month: month, Policy: in.Body.Policy, By: in.Body.By, Reason: in.Body.Reason})
+	by, err := Operator{}.name(ctx, "body.by", in.Body.By)
+	if err != nil {
+		return nil, err
+	}
+	closed, err := a.options.Books.ClosePeriod(ctx, headend.ClosedPeriod{Organisation: in.Body.Organisation, Month: month, Policy: in.Body.Policy, By: by, Reason: in.Body.Reason})
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"lastgasp/headend"
+	"lastgasp/headend/access/accesstest"
 	"lastgasp/headend/api"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
@@ -61,7 +62,7 @@ func stream(t *testing.T, wrap func(http.Handler) http.Handler) *streaming {
 		}
 	})
 	var err error
-	if s.api, err = api.New(api.Options{Store: store, Outages: s.asked}); err != nil {
+	if s.api, err = api.New(api.Options{Access: accesstest.Doors(t, store), Store: store, Outages: s.asked}); err != nil {
 		t.Fatal(err)
 	}
 	s.grid(t)
@@ -98,6 +99,7 @@ func (s *streaming) listen(t *testing.T, path string, headers ...string) *listen
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
+	request.Header.Set("Authorization", "Bearer "+accesstest.Token())
 	transport := &http.Transport{}
 	answer, err := transport.RoundTrip(request)
 	if err != nil {
@@ -340,7 +342,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "GET /api/v1/stream?after=0 HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprint(conn, "GET /api/v1/stream?after=0 HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes\r\nAuthorization: Bearer "+accesstest.Token()+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	other := s.listen(t, "/api/v1/stream?after=0")
@@ -385,7 +387,7 @@ func TestWhoIsTooFarBehindIsToldToListAgain(t *testing.T) {
 func TestTheStreamBreathesAndEndsWithTheServer(t *testing.T) {
 	store := storetest.Open(t, timeseries.Postgres)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	a, err := api.New(api.Options{Listen: "127.0.0.1:0", Store: store, Outages: store})
+	a, err := api.New(api.Options{Access: accesstest.Doors(t, store), Listen: "127.0.0.1:0", Store: store, Outages: store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,6 +403,7 @@ func TestTheStreamBreathesAndEndsWithTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set("Authorization", "Bearer "+accesstest.Token())
 	answer, err := transport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,77 @@
+package timeseries
+
+import _ "embed" // the statements
+
+// The statements about accounts, sessions, tokens and the audit trail, one a file in sql/.
+var (
+	//go:embed sql/account_select.sql
+	sqlAccountSelect string
+	//go:embed sql/account_by_name.sql
+	sqlAccountByName string
+	//go:embed sql/account_by_number.sql
+	sqlAccountByNumber string
+	//go:embed sql/account_by_subject.sql
+	sqlAccountBySubject string
+	//go:embed sql/account_list.sql
+	sqlAccountList string
+	//go:embed sql/account_insert.sql
+	sqlAccountInsert string
+	//go:embed sql/account_first.sql
+	sqlAccountFirst string
+	//go:embed sql/account_lock.sql
+	sqlAccountLock string
+	//go:embed sql/account_update.sql
+	sqlAccountUpdate string
+	//go:embed sql/account_password.sql
+	sqlAccountPassword string
+	//go:embed sql/account_language.sql
+	sqlAccountLanguage string
+	//go:embed sql/account_administrators.sql
+	sqlAccountAdministrators string
+	//go:embed sql/organisation_unknown.sql
+	sqlOrganisationUnknown string
+	//go:embed sql/login_failure_select.sql
+	sqlLoginFailureSelect string
+	//go:embed sql/login_failure_lock.sql
+	sqlLoginFailureLock string
+	//go:embed sql/login_failure_count.sql
+	sqlLoginFailureCount string
+	//go:embed sql/login_failure_forget.sql
+	sqlLoginFailureForget string
+	//go:embed sql/session_insert.sql
+	sqlSessionInsert string
+	//go:embed sql/session_select.sql
+	sqlSessionSelect string
+	//go:embed sql/session_touch.sql
+	sqlSessionTouch string
+	//go:embed sql/session_end.sql
+	sqlSessionEnd string
+	//go:embed sql/session_end_others.sql
+	sqlSessionEndOthers string
+	//go:embed sql/session_drop.sql
+	sqlSessionDrop string
+	//go:embed sql/token_insert.sql
+	sqlTokenInsert string
+	//go:embed sql/token_select.sql
+	sqlTokenSelect string
+	//go:embed sql/token_by_hash.sql
+	sqlTokenByHash string
+	//go:embed sql/token_by_number.sql
+	sqlTokenByNumber string
+	//go:embed sql/token_list.sql
+	sqlTokenList string
+	//go:embed sql/token_touch.sql
+	sqlTokenTouch string
+	//go:embed sql/token_revoke.sql
+	sqlTokenRevoke string
+	//go:embed sql/audit_head.sql
+	sqlAuditHead string
+	//go:embed sql/audit_insert.sql
+	sqlAuditInsert string
+	//go:embed sql/audit_list.sql
+	sqlAuditList string
+	//go:embed sql/audit_walk.sql
+	sqlAuditWalk string
+	//go:embed sql/audit_last.sql
+	sqlAuditLast string
+)

@@ -1,0 +1,2 @@
+-- Index: account_name.
+AND lower(a.name) = lower($1)

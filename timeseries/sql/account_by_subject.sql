@@ -1,0 +1,2 @@
+-- Index: account (subject).
+AND a.subject = $1

@@ -1,0 +1,1 @@
+SELECT count, last FROM login_failure WHERE name = lower($1)

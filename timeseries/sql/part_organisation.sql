@@ -1,0 +1,1 @@
+SELECT o.* FROM organisation o WHERE o.number = ANY ((SELECT part.mine())::int[])

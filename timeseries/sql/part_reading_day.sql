@@ -1,0 +1,5 @@
+SELECT r.* FROM reading_day r
+WHERE EXISTS (SELECT FROM installation i WHERE i.device = r.meter AND i.valid_from <= r.bucket AND r.bucket < i.valid_to
+                AND i.usage_point IN (SELECT usage_point FROM part.own_point))
+   OR EXISTS (SELECT FROM device_node a WHERE a.device = r.meter AND a.valid_from <= r.bucket AND r.bucket < a.valid_to
+                AND a.node IN (SELECT node FROM part.own_node))

@@ -1,0 +1,1 @@
+INSERT INTO session (hash, account, made, seen, expires, address) VALUES ($1, $2, $3, $3, $4, $5)

@@ -1,0 +1,2 @@
+-- Index: token (hash).
+AND t.hash = $1
