@@ -425,7 +425,7 @@ func (e *exporter) stalled(t *testing.T, query string) {
 	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(conn, "GET /api/v1/readings?from=%s&%s HTTP/1.1\r\nHost: localhost\r\n\r\n", exportFrom, query); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /api/v1/readings?from=%s&%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", exportFrom, query, accesstest.Token()); err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReaderSize(conn, 16).ReadString(' ')
@@ -505,7 +505,7 @@ func testAnExportThatBreaksOffIsNoWholeOne(t *testing.T, week *exporter) {
 // A thousand pulls at once: some are answered, the others are told when to come again, and memory stays within bounds.
 func testAThousandPullsAtOnce(t *testing.T, week *exporter) {
 	e := week.serve(t, api.Options{ExportsAtOnce: 4})
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000}}
+	client := &http.Client{Transport: accesstest.Transport(&http.Transport{MaxIdleConnsPerHost: 1000})}
 	defer client.CloseIdleConnections()
 	var made, refused atomic.Int64
 	var most atomic.Uint64

@@ -72,3 +72,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return t.next.RoundTrip(r)
 }
+
+// CloseIdleConnections is what http.Client asks for.
+func (t transport) CloseIdleConnections() {
+	if closing, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		closing.CloseIdleConnections()
+	}
+}
