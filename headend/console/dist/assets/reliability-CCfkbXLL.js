@@ -1,0 +1,1 @@
+function e(e,t){let[n,r]=e.split(`-`).map(Number),i=n*12+r-1+t;return`${Math.floor(i/12)}-${String(i%12+1).padStart(2,`0`)}`}export{e as t};
