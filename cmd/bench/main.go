@@ -38,7 +38,7 @@ func run(ctx context.Context, names []string) error {
 	for _, m := range []struct {
 		name    string
 		measure func(context.Context, *table) error
-	}{{"modbus", b.modbus}, {"embedded", b.embedded}, {"gateways", b.gateways}, {"external", b.external}, {"detection", b.detection}, {"billing", b.billing}} {
+	}{{"modbus", b.modbus}, {"embedded", b.embedded}, {"gateways", b.gateways}, {"external", b.external}, {"detection", b.detection}, {"billing", b.billing}, {"exports", b.exports}} {
 		if len(names) > 0 && !slices.Contains(names, m.name) {
 			continue
 		}

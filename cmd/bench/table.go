@@ -32,6 +32,7 @@ type table struct {
 	polls    []pollLine
 	detected []detected
 	billed   []billedLine
+	exports  []exportLine
 }
 
 func (t *table) addPolls(l pollLine) {
@@ -64,6 +65,9 @@ func (t *table) print(w io.Writer) {
 	}
 	if len(t.detected) > 0 {
 		t.printDetected(w)
+	}
+	if len(t.exports) > 0 {
+		t.printExports(w)
 	}
 	if len(t.billed) > 0 {
 		t.printBilled(w)

@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"io"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ func BenchmarkReadings(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			before := ownCPU(b)
 			for b.Loop() {
 				if err := w.WriteBlock(block); err != nil {
 					b.Fatal(err)
@@ -45,7 +47,16 @@ func BenchmarkReadings(b *testing.B) {
 			if err := w.Close(""); err != nil {
 				b.Fatal(err)
 			}
-			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(rows*float64(b.N)/(ownCPU(b)-before).Seconds(), "rows/s-of-CPU")
 		})
 	}
+}
+
+// ownCPU is what this process has used: on a busy machine time says little.
+func ownCPU(b *testing.B) time.Duration {
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(own.Utime.Nano() + own.Stime.Nano())
 }
