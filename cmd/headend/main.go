@@ -34,6 +34,7 @@ type commandLine struct {
 	Close   closePeriodCommand `cmd:"" name:"close-period" help:"Close a month: keep its figures as they are now, or as another revision with its difference."`
 	User    userCommand        `cmd:"" help:"Accounts of people: add, list, password, disable, enable."`
 	Token   tokenCommand       `cmd:"" help:"Tokens of programs: add, list, revoke."`
+	Check   checkCommand       `cmd:"" help:"Say in words what is wrong with this installation, and what to do."`
 	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
 }
