@@ -79,6 +79,9 @@ func inspectMade(ctx context.Context, conn *pgx.Conn, i *headend.Inspection) err
 	if err := conn.QueryRow(ctx, sqlInspectField).Scan(&i.Devices, &i.Unassigned, &i.SetAside, &i.SetAsideDay, &i.SetAsideWeek); err != nil {
 		return err
 	}
+	if err := conn.QueryRow(ctx, sqlAccountAdministrators).Scan(&i.Administrators); err != nil {
+		return err
+	}
 	if err := conn.QueryRow(ctx, sqlInspectGivenUp).Scan(&i.GivenUp); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (c *checkCommand) Run(p *program) error {
 	} else {
 		look.config = config
 		look.add(levelOK, "configuration", "can be used", "")
-		for _, part := range []func(context.Context){look.files, look.listeners, look.certificates, look.profiles, look.database, look.brokers, look.running} {
+		for _, part := range []func(context.Context){look.files, look.listeners, look.certificates, look.profiles, look.database, look.brokers, look.access, look.running} {
 			part(p.ctx)
 		}
 	}
@@ -226,28 +226,41 @@ func (c *checkup) running(ctx context.Context) {
 	if c.config.HTTP.Listen == "" {
 		return
 	}
-	from, err := newClient("", c.config)
-	if err != nil {
-		c.add(levelWarn, "head-end", err.Error(), "correct http.listen")
-		return
-	}
+	address := ownAddress(c.config)
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(asking, http.MethodGet, from.url+"/readyz", nil)
+	request, err := http.NewRequestWithContext(asking, http.MethodGet, address+"/readyz", nil)
 	if err != nil {
 		c.add(levelWarn, "head-end", err.Error(), "correct http.listen")
 		return
 	}
-	answer, err := from.http.Do(request)
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		c.add(levelWarn, "head-end", fmt.Sprintf("none answers at %s", from.url), "start it: systemctl start lastgasp, or headend serve. ("+err.Error()+")")
+		c.add(levelWarn, "head-end", fmt.Sprintf("none answers at %s", address), "start it: systemctl start lastgasp, or headend serve. ("+err.Error()+")")
 		return
 	}
 	defer answer.Body.Close()
 	var said struct{ Detail string }
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&said); err != nil || answer.StatusCode != http.StatusOK {
-		c.add(levelFail, "head-end", fmt.Sprintf("runs, and is not ready: %s (%s)", said.Detail, answer.Status), from.url+"/readyz gives each reason")
+		c.add(levelFail, "head-end", fmt.Sprintf("runs, and is not ready: %s (%s)", said.Detail, answer.Status), address+"/readyz gives each reason")
 		return
 	}
 	c.add(levelOK, "head-end", "runs and is ready", "")
+}
+
+// access looks for a first password that still lies about. Whether there is an administrator is seen with the database.
+func (c *checkup) access(context.Context) {
+	for _, name := range []string{firstLoginFile, demoLoginFile} {
+		if c.config.Database.URL != "" && name == demoLoginFile {
+			continue // the demonstration has a private database
+		}
+		if file := besidePrivate(c.config, name); fileThere(file) {
+			c.add(levelWarn, "access", fmt.Sprintf("the password of the first administrator still stands in %s", file), "log in, change it, and delete the file")
+		}
+	}
+}
+
+func fileThere(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

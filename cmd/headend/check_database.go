@@ -76,6 +76,7 @@ func (c *checkup) database(ctx context.Context) {
 		c.backup(&i)
 	}
 	if i.Made && i.Schema == i.Wanted {
+		c.administrators(&i)
 		c.field(&i)
 	}
 }
@@ -188,6 +189,14 @@ func (c *checkup) backup(i *headend.Inspection) {
 	default:
 		c.add(levelOK, "backup", fmt.Sprintf("the last (%s) is of %s", how, latest.Format(time.RFC3339)), "")
 	}
+}
+
+func (c *checkup) administrators(i *headend.Inspection) {
+	if i.Administrators == 0 {
+		c.add(levelWarn, "access", "no administrator of the whole organisation can log in", "headend user add NAME --role administrator, or the first start of headend serve")
+		return
+	}
+	c.add(levelOK, "access", fmt.Sprintf("%d administrators", i.Administrators), "")
 }
 
 // field judges what comes in from the meters.

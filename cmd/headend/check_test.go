@@ -65,6 +65,7 @@ func TestCheckFindsFaultsOfADatabase(t *testing.T) {
 	expectFinding(t, found, levelOK, "clock", "differ by")
 	expectFinding(t, found, levelWarn, "backup", "no backup is known")
 	expectFinding(t, found, levelWarn, "meters", "none is installed")
+	expectFinding(t, found, levelWarn, "access", "no administrator")
 	expectFinding(t, found, levelFail, "database", "fsync") // the server of the tests has it off
 	if status != exitFailed {
 		t.Errorf("fsync is off, and the status is %d", status)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -127,6 +128,9 @@ func (a *API) answerAgain(h huma.API, ctx huma.Context, r headend.Request, forme
 		a.writeHuma(h, ctx, http.StatusConflict, "the request was carried out, but its answer was sealed by a head-end with another key file")
 		return
 	}
+	if act := headend.ActOf(ctx.Context()); act != nil {
+		act.Entries++ // it stands in the audit trail since it was carried out
+	}
 	ctx.SetHeader(replayed, "true")
 	if former.Kind != "" {
 		ctx.SetHeader("Content-Type", former.Kind)
@@ -146,9 +150,12 @@ func (a *API) answerHuma(h huma.API, ctx huma.Context, problem error) {
 	a.writeHuma(h, ctx, status, problem.Error())
 }
 
-// callerOf is who asks, by what the request is let in with: nobody gets an answer that was given to somebody else.
+// callerOf is who asks: nobody gets an answer that was given to somebody else.
 func callerOf(ctx huma.Context) string {
-	sum := sha256.Sum256([]byte(ctx.Header("Authorization") + "\x00" + ctx.Header("Cookie") + "\x00" + ctx.Header("X-Operator")))
+	if p := headend.PrincipalOf(ctx.Context()); p != nil {
+		return fmt.Sprintf("account %d token %d", p.Account, p.Token)
+	}
+	sum := sha256.Sum256([]byte(ctx.Header("Authorization") + "\x00" + ctx.Header("Cookie"))) // a route that everybody may use
 	return hex.EncodeToString(sum[:16])
 }
 

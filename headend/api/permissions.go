@@ -75,11 +75,11 @@ var permissions = map[string]rule{
 
 	"list-webhooks":        {permission: headend.MayMaintain, whole: true}, // they tell of everything
 	"get-webhook":          {permission: headend.MayMaintain, whole: true},
-	"add-webhook":          {permission: headend.MayMaintain, whole: true},
-	"change-webhook":       {permission: headend.MayMaintain, whole: true},
-	"drop-webhook":         {permission: headend.MayMaintain, whole: true},
+	"add-webhook":          administer,
+	"change-webhook":       administer,
+	"drop-webhook":         administer,
 	"ping-webhook":         {permission: headend.MayMaintain, whole: true},
-	"renew-webhook-secret": {permission: headend.MayMaintain, whole: true},
+	"renew-webhook-secret": administer,
 	"list-deliveries":      {permission: headend.MayMaintain, whole: true},
 	"get-delivery":         {permission: headend.MayMaintain, whole: true},
 	"redeliver":            {permission: headend.MayMaintain, whole: true},
