@@ -104,10 +104,26 @@ func (p *process) token() string {
 	return p.secret
 }
 
-// start starts `headend serve` and returns when it is ready, or has ended.
+// start starts `headend serve`.
 func (p *process) start() {
 	p.t.Helper()
-	cmd := exec.Command(p.path, "serve")
+	p.startAs("serve")
+}
+
+// private is the folder of its database.
+func (p *process) private() string {
+	for _, variable := range p.env {
+		if dir, ok := strings.CutPrefix(variable, "LASTGASP_DATABASE_PRIVATE_DIR="); ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+// startAs starts a subcommand that serves.
+func (p *process) startAs(args ...string) {
+	p.t.Helper()
+	cmd := exec.Command(p.path, args...)
 	cmd.Env = p.env
 	pipe, err := cmd.StderrPipe()
 	if err != nil {

@@ -1,5 +1,5 @@
 // Questions to the head-end, on the same origin.
-import { recall, t } from './words.svelte';
+import { t } from './words.svelte';
 
 /** What went wrong, as the head-end says it (RFC 9457), or that it could not be reached (status 0). */
 export class Problem extends Error {
@@ -14,12 +14,6 @@ export class Problem extends Error {
 
 let csrf = '';
 let expired = () => {};
-
-/** Who does it, for the audit trail; with accounts the head-end knows by itself. */
-export function by(): { by?: string } {
-  const name = recall('operator');
-  return csrf || !name ? {} : { by: name };
-}
 
 /** Who is logged in is known elsewhere; it says here what writes carry, and what happens when the session is over. */
 export function session(token: string, over: () => void) {

@@ -3,6 +3,7 @@
 import { all } from './ask';
 import { now } from './clock.svelte';
 import type { Outage } from './types';
+import { who } from './who.svelte';
 
 /** How long, ms, nothing may come. The head-end says something every 15 s. */
 const silence = 40_000;
@@ -61,6 +62,7 @@ class Live {
     let watch = setTimeout(() => end.abort(new Error('silence')), silence);
     try {
       const answer = await fetch('/api/v1/stream' + (this.#after ? `?after=${this.#after}` : ''), { signal: both, headers: { Accept: 'text/event-stream' } });
+      if (answer.status === 401) void who.ask();
       if (!answer.ok || !answer.body) throw new Error(`HTTP ${answer.status}`);
       if (!this.listed) await this.#list(both);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

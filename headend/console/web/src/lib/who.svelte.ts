@@ -4,7 +4,8 @@ import { speak, recall, type Language } from './words.svelte';
 
 export interface User {
   name: string;
-  role: 'viewer' | 'operator' | 'billing' | 'engineer' | 'administrator';
+  role?: string;
+  permissions: string[]; // look, operate, bill, maintain, sign, administer
   organisations: string[];
   language?: string;
 }
@@ -16,8 +17,8 @@ interface Session {
 }
 
 class Who {
-  /** asking; in; out: must log in; open: this head-end has no access control. */
-  state = $state<'asking' | 'in' | 'out' | 'open' | 'away'>('asking');
+  /** asking; in; out: must log in; away: it cannot be known. */
+  state = $state<'asking' | 'in' | 'out' | 'away'>('asking');
   user = $state.raw<User | undefined>();
   expired = $state(false);
   fault = $state('');
@@ -27,9 +28,10 @@ class Who {
       this.#take(await get<Session>('/session'));
     } catch (fault) {
       const status = fault instanceof Problem ? fault.status : 0;
-      if (status === 404) this.state = 'open';
-      else if (status === 401) this.state = 'out';
-      else {
+      if (status === 401) {
+        if (this.state === 'in') this.#out(true);
+        this.state = 'out';
+      } else if (this.state !== 'in') {
         this.state = 'away';
         this.fault = fault instanceof Error ? fault.message : String(fault);
       }
@@ -45,14 +47,9 @@ class Who {
     this.#out(false);
   }
 
-  /** Whether the one who is logged in may do what this role may. */
-  may(what: 'decide' | 'plan' | 'attach' | 'administer'): boolean {
-    if (this.state === 'open') return what !== 'administer';
-    const role = this.user?.role;
-    if (role === 'administrator') return true;
-    if (what === 'administer') return false;
-    if (what === 'attach') return role === 'engineer';
-    return role === 'operator' || role === 'engineer';
+  /** Whether the one who is logged in may do it. What is refused here the head-end refuses too. */
+  may(what: 'operate' | 'maintain' | 'administer'): boolean {
+    return this.user?.permissions.includes(what) ?? false;
   }
 
   #take(answer: Session) {

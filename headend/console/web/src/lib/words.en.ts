@@ -6,7 +6,6 @@ export const words: Words = {
   'page.meters': 'Meters',
   'page.collection': 'Collection',
   'page.plans': 'Planned cuts',
-  'page.admin': 'Administration',
   'page.account': 'Account',
   pages: 'Pages',
   bar: 'Status and options',
@@ -114,7 +113,6 @@ export const words: Words = {
   'decision.note': 'Note',
 
   'decide.title': 'Decide: {place}',
-  'decide.by': 'Your name',
   'decide.kind': 'What it is',
   'decide.declared': 'Declared force majeure',
   'decide.own': "The fault was in a customer's own installation",
@@ -187,7 +185,6 @@ export const words: Words = {
   'role.engineer': 'Engineer',
   'role.administrator': 'Administrator',
   'account.you': 'You',
-  'account.open': 'This head-end has no access control: whoever reaches the page can use it. The name below is kept with what you decide.',
   'account.out': 'Log out',
   'account.shown': 'Display',
   'account.theme': 'Theme',
@@ -464,4 +461,6 @@ export const words: Words = {
   "plan.exchange": "Meter exchange",
   "plan.laboratory": "Laboratory",
   "plan.firmware": "Firmware",
+  "success.whole": "Only who sees the whole organisation sees read success.",
+  "gaps.whole": "Only who sees the whole organisation sees gaps.",
 };

@@ -4,7 +4,6 @@ export const words = {
   'page.meters': 'Công tơ',
   'page.collection': 'Thu thập',
   'page.plans': 'Cắt điện kế hoạch',
-  'page.admin': 'Quản trị',
   'page.account': 'Tài khoản',
   pages: 'Các trang',
   bar: 'Trạng thái và tuỳ chọn',
@@ -112,7 +111,6 @@ export const words = {
   'decision.note': 'Ghi chú',
 
   'decide.title': 'Xử lý: {place}',
-  'decide.by': 'Họ tên người thực hiện',
   'decide.kind': 'Phân loại',
   'decide.declared': 'Được công bố bất khả kháng',
   'decide.own': 'Hư hỏng thuộc tài sản của khách hàng',
@@ -185,7 +183,6 @@ export const words = {
   'role.engineer': 'Kỹ sư',
   'role.administrator': 'Quản trị viên',
   'account.you': 'Bạn',
-  'account.open': 'Hệ thống này chưa có kiểm soát truy cập: ai tới được trang đều dùng được. Tên dưới đây được ghi kèm các quyết định.',
   'account.out': 'Đăng xuất',
   'account.shown': 'Hiển thị',
   'account.theme': 'Giao diện',
@@ -462,6 +459,8 @@ export const words = {
   "plan.exchange": "Thay công tơ",
   "plan.laboratory": "Kiểm định",
   "plan.firmware": "Nâng cấp phần mềm",
+  "success.whole": "Chỉ người xem được toàn bộ đơn vị mới xem được tỷ lệ thu thập.",
+  "gaps.whole": "Chỉ người xem được toàn bộ đơn vị mới xem được khoảng thiếu.",
 };
 
 export type Words = typeof words;
