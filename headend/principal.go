@@ -23,7 +23,7 @@ func (p *Principal) May(permission Permission) bool {
 }
 
 // Limited tells whether it sees only a part of the organisation.
-func (p *Principal) Limited() bool { return len(p.Organisations) > 0 }
+func (p *Principal) Limited() bool { return p != nil && len(p.Organisations) > 0 }
 
 // Part names the part of the organisation that it sees; "" for all. Two principals of the same part see the same.
 func (p *Principal) Part() string {

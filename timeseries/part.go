@@ -62,23 +62,16 @@ func limit(ctx context.Context, tx pgx.Tx, organisations []string) error {
 	return nil
 }
 
-// wholly returns *headend.Unknown for a node or usage point that is not the asker's own alone: others would be touched too.
-func wholly(ctx context.Context, tx pgx.Tx, nodes, points []string) error {
-	p := headend.PrincipalOf(ctx)
-	if p == nil || !p.Limited() {
+// Wholly returns *headend.Unknown for an organisation, node or usage point that is not the asker's own alone: to change
+// something there would touch others. Empty ids are passed over; to who sees everything all is its own.
+func (s *Store) Wholly(ctx context.Context, organisations, nodes, usagePoints []string) error {
+	if !headend.PrincipalOf(ctx).Limited() {
 		return nil
 	}
-	part, err := tx.Begin(ctx) // a savepoint, whose settings end with it
-	if err != nil {
-		return err
-	}
-	if err := limit(ctx, part, p.Organisations); err != nil {
-		return err
-	}
-	if err := known(ctx, part, sqlPartWholly, nodes, points); err != nil {
-		return err
-	}
-	return part.Rollback(ctx)
+	err := s.read(ctx, func(tx pgx.Tx) error {
+		return known(ctx, tx, sqlPartWholly, ofNames(organisations), ofNames(nodes), ofNames(usagePoints))
+	})
+	return unlessNil("own part", err)
 }
 
 // makeParts makes the views anew where they, or the tables below them, have changed.

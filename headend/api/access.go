@@ -172,6 +172,16 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, rule rule) (context.
 	return headend.WithPrincipal(ctx, p), true
 }
 
+// still tells whether who was let in still may be: for answers that have no end. While the database is away nobody is sent away.
+func (a *API) still(r *http.Request, token, session string) error {
+	ctx, cancel := context.WithTimeout(r.Context(), patienceOfGate)
+	defer cancel()
+	if err := a.options.Access.Still(ctx, token, session); errors.Is(err, headend.ErrDenied) {
+		return err
+	}
+	return nil
+}
+
 func forbidden(p *headend.Principal, r rule) string {
 	switch {
 	case r.permission != "" && !p.May(r.permission):

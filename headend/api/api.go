@@ -148,6 +148,9 @@ func describe() huma.Config {
 func (a *API) operations(h huma.API) {
 	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h), a.once(h))
 	a.registerSession(h)
+	if a.options.Accounts != nil {
+		a.registerAccounts(h)
+	}
 	a.registerDevices(h)
 	a.registerReadings(h)
 	a.registerPlaces(h)

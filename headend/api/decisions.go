@@ -95,6 +95,9 @@ func (a *API) decide(ctx context.Context, in *patchInput) (*struct{ Body Decided
 	if err := open(&o, "this outage"); err != nil {
 		return nil, err
 	}
+	if err := a.checkTouch(ctx, []string{o.Node}, []string{o.UsagePoint}); err != nil {
+		return nil, err
+	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	decisions, err := a.decisionsOn(ctx, &o, &in.Body, now)
 	if err != nil {
@@ -291,6 +294,9 @@ func (a *API) decideMerge(ctx context.Context, o *headend.Outage, number int64, 
 		return here, a.unknownIn(ctx, err, "body.merge", number)
 	}
 	if err := open(&other, "the outage to merge"); err != nil {
+		return here, err
+	}
+	if err := a.checkTouch(ctx, []string{other.Node}, []string{other.UsagePoint}); err != nil {
 		return here, err
 	}
 	if err := a.revisable(&other, "body.merge", "the outage to merge", now); err != nil {

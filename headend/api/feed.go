@@ -27,10 +27,12 @@ const (
 // It holds the newest state of each outage that was last written after revision from and not after revision
 // to. A client is at a revision; what lies between that and to is what it has not been told.
 type feed struct {
-	api   *API
-	stop  context.CancelFunc
-	ended chan struct{}
-	asked chan struct{} // has room for one: somebody wishes for something
+	api     *API
+	part    string // of the organisation, that it tells of
+	clients int    // under the lock of stream
+	stop    context.CancelFunc
+	ended   chan struct{}
+	asked   chan struct{} // has room for one: somebody wishes for something
 
 	mu     sync.Mutex
 	news   chan struct{} // closed, and made anew, when what follows changes
@@ -47,10 +49,10 @@ type change struct {
 	body     []byte // JSON
 }
 
-// startFeed starts a feed; end ends it.
-func (a *API) startFeed() *feed {
-	ctx, stop := context.WithCancel(context.Background())
-	f := &feed{api: a, stop: stop, ended: make(chan struct{}), asked: make(chan struct{}, 1),
+// startFeed starts a feed of the part of the organisation that a principal sees; end ends it.
+func (a *API) startFeed(p *headend.Principal) *feed {
+	ctx, stop := context.WithCancel(headend.WithPrincipal(context.Background(), p))
+	f := &feed{api: a, part: p.Part(), stop: stop, ended: make(chan struct{}), asked: make(chan struct{}, 1),
 		news: make(chan struct{}), held: span{from: -1, to: -1}, back: math.MaxInt64}
 	go func() {
 		defer close(f.ended)

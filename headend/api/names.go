@@ -16,7 +16,7 @@ type names struct {
 	known    map[namedPlace]placeUntil
 }
 
-type namedPlace struct{ node, usagePoint string }
+type namedPlace struct{ part, node, usagePoint string }
 
 type placeUntil struct {
 	place headend.Place
@@ -26,23 +26,24 @@ type placeUntil struct {
 // mostNames bounds what is remembered.
 const mostNames = 50_000
 
-// placeOf is what an outage is named by: its node, or its usage point where there is no node.
-func placeOf(o *headend.Outage) namedPlace {
+// placeOf is what an outage is named by for who sees a part of the organisation: its node, or its usage point where there is no
+// node.
+func placeOf(part string, o *headend.Outage) namedPlace {
 	if o.Node != "" {
-		return namedPlace{node: o.Node}
+		return namedPlace{part: part, node: o.Node}
 	}
-	return namedPlace{usagePoint: o.UsagePoint}
+	return namedPlace{part: part, usagePoint: o.UsagePoint}
 }
 
 // of gives the places of outages, in their order; without a name where the registry has none.
 func (n *names) of(ctx context.Context, outages []headend.Outage) ([]headend.Place, error) {
-	now := time.Now()
+	now, part := time.Now(), headend.PrincipalOf(ctx).Part()
 	out := make([]headend.Place, len(outages))
 	missing := map[namedPlace][]int{}
 	var nodes, points []string
 	n.mu.Lock()
 	for i := range outages {
-		key := placeOf(&outages[i])
+		key := placeOf(part, &outages[i])
 		if known, ok := n.known[key]; ok && now.Before(known.until) {
 			out[i] = known.place
 			continue
@@ -73,7 +74,7 @@ func (n *names) of(ctx context.Context, outages []headend.Outage) ([]headend.Pla
 		n.known[key] = placeUntil{headend.Place{Node: key.node, UsagePoint: key.usagePoint}, now.Add(time.Minute)}
 	}
 	for _, p := range found {
-		n.known[namedPlace{p.Node, p.UsagePoint}] = placeUntil{p, now.Add(time.Minute)}
+		n.known[namedPlace{part, p.Node, p.UsagePoint}] = placeUntil{p, now.Add(time.Minute)}
 	}
 	for key, at := range missing {
 		for _, i := range at {

@@ -69,9 +69,12 @@ var permissions = map[string]rule{
 	"list-device-events": look,
 	"list-node-events":   look,
 
-	"get-supply":      look,
-	"get-overview":    look,
-	"export-readings": {permission: headend.MayLook, whole: true},
+	"get-series":       look,
+	"list-connections": look,
+	"attach-meter":     {permission: headend.MayMaintain, whole: true},
+	"get-supply":       look,
+	"get-overview":     look,
+	"export-readings":  {permission: headend.MayLook, whole: true},
 
 	"list-webhooks":        {permission: headend.MayMaintain, whole: true}, // they tell of everything
 	"get-webhook":          {permission: headend.MayMaintain, whole: true},

@@ -106,6 +106,9 @@ func (a *API) putPlan(ctx context.Context, in *planPutInput) (*struct{ Body Plan
 	if err := a.checkPlaces(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := a.checkPlan(ctx, p.ID, &p); err != nil {
+		return nil, err
+	}
 	p.By = by
 	return a.writePlan(ctx, p)
 }
@@ -118,6 +121,9 @@ func (a *API) dropPlan(ctx context.Context, in *planDropInput) (*struct{ Body Pl
 	p, err := a.options.Outages.Plan(ctx, in.ID)
 	if err != nil {
 		return nil, a.problem(ctx, err)
+	}
+	if err := a.checkPlan(ctx, p.ID, nil); err != nil {
+		return nil, err
 	}
 	if p.Dropped {
 		return &struct{ Body Plan }{planOf(p)}, nil

@@ -68,7 +68,10 @@ func (a *API) losses(ctx context.Context, in *lossesInput) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.options.Books.Losses(ctx, q)
+	if err := a.checkUnit(ctx, "query.unit", &q.Unit); err != nil {
+		return nil, err
+	}
+	answer, err := a.options.Books.Losses(wholeBooks(ctx), q)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
@@ -88,7 +91,10 @@ func (a *API) countedInterruptions(ctx context.Context, in *countedInput) (*docu
 		return nil, err
 	}
 	q.Revision = in.Revision
-	answer, err := a.options.Books.CountedInterruptions(ctx, q, in.First, in.Limit)
+	if err := a.checkUnit(ctx, "query.unit", &q.Unit); err != nil {
+		return nil, err
+	}
+	answer, err := a.options.Books.CountedInterruptions(wholeBooks(ctx), q, in.First, in.Limit)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
@@ -101,7 +107,10 @@ func (a *API) reliability(ctx context.Context, in *reliabilityInput) (*document,
 		return nil, err
 	}
 	q.Monthly, q.Revision, q.Customers, q.Outages = in.Monthly, in.Revision, in.Customers, in.Outages
-	answer, err := a.options.Books.Reliability(ctx, q)
+	if err := a.checkUnit(ctx, "query.unit", &q.Unit); err != nil {
+		return nil, err
+	}
+	answer, err := a.options.Books.Reliability(wholeBooks(ctx), q)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
@@ -113,7 +122,10 @@ func (a *API) serviceIndicators(ctx context.Context, in *ReportInput) (*document
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.options.Books.ServiceIndicators(ctx, q)
+	if err := a.checkUnit(ctx, "query.unit", &q.Unit); err != nil {
+		return nil, err
+	}
+	answer, err := a.options.Books.ServiceIndicators(wholeBooks(ctx), q)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
@@ -226,7 +238,10 @@ func (a *API) periods(ctx context.Context, in *periodsInput) (*PageOf[Period], e
 			return nil, err
 		}
 	}
-	found, err := a.options.Books.ClosedPeriods(ctx, in.Organisation, month, in.Policy, 0)
+	if err := a.checkUnit(ctx, "query.organisation", &in.Organisation); err != nil {
+		return nil, err
+	}
+	found, err := a.options.Books.ClosedPeriods(wholeBooks(ctx), in.Organisation, month, in.Policy, 0)
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}
@@ -252,7 +267,10 @@ func (a *API) period(ctx context.Context, in *periodInput) (*periodOutput, error
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.options.Books.ClosedPeriods(ctx, in.Organisation, month, in.Policy, in.Number)
+	if err := a.checkUnit(ctx, "path.organisation", &in.Organisation); err != nil {
+		return nil, err
+	}
+	found, err := a.options.Books.ClosedPeriods(wholeBooks(ctx), in.Organisation, month, in.Policy, in.Number)
 	switch {
 	case err != nil:
 		return nil, a.bookProblem(ctx, err)
@@ -271,7 +289,10 @@ func (a *API) closePeriod(ctx context.Context, in *closeInput) (*periodOutput, e
 	if err != nil {
 		return nil, err
 	}
-	closed, err := a.options.Books.ClosePeriod(ctx, headend.ClosedPeriod{Organisation: in.Body.Organisation, Month: month, Policy: in.Body.Policy, By: by, Reason: in.Body.Reason})
+	if err := a.checkUnit(ctx, "body.organisation", &in.Body.Organisation); err != nil {
+		return nil, err
+	}
+	closed, err := a.options.Books.ClosePeriod(wholeBooks(ctx), headend.ClosedPeriod{Organisation: in.Body.Organisation, Month: month, Policy: in.Body.Policy, By: by, Reason: in.Body.Reason})
 	if err != nil {
 		return nil, a.bookProblem(ctx, err)
 	}

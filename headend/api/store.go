@@ -30,6 +30,8 @@ type Registry interface {
 	Nodes(ctx context.Context, f headend.NodeFilter, after string, limit int) ([]headend.Node, error)
 	Node(ctx context.Context, id string) ([]headend.Node, error)
 	Organisations(ctx context.Context, after string, limit int) ([]headend.Organisation, error)
+	// Wholly returns *headend.Unknown for what is not the asker's own alone.
+	Wholly(ctx context.Context, organisations, nodes, usagePoints []string) error
 }
 
 // Quarantine keeps what could not be used.

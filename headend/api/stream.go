@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"lastgasp/headend"
 )
 
 // stream is who follows the changes of outages, and the feed that they share.
@@ -20,7 +22,7 @@ type stream struct {
 
 	mu      sync.Mutex
 	clients int
-	feed    *feed // nil while there is no client
+	feeds   map[string]*feed // by the part of the organisation that their clients see; one while there is a client
 }
 
 // Bounds of the stream.
@@ -31,33 +33,38 @@ const (
 )
 
 func newStream() *stream {
-	return &stream{heartbeat: heartbeatOfStream, patience: patienceOfStream, most: mostOfStream, ending: make(chan struct{})}
+	return &stream{heartbeat: heartbeatOfStream, patience: patienceOfStream, most: mostOfStream, ending: make(chan struct{}), feeds: map[string]*feed{}}
 }
 
-// join gives the feed to a client; nil when there are too many.
-func (a *API) join() *feed {
+// join gives a client the feed of the part of the organisation that it sees; nil when there are too many.
+func (a *API) join(p *headend.Principal) *feed {
 	s := a.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.clients >= s.most {
 		return nil
 	}
-	s.clients++
-	if s.feed == nil {
-		s.feed = a.startFeed()
+	part := p.Part()
+	f := s.feeds[part]
+	if f == nil {
+		f = a.startFeed(p)
+		s.feeds[part] = f
 	}
-	return s.feed
+	s.clients++
+	f.clients++
+	return f
 }
 
-// leave is the end of a client; the last one ends the feed.
-func (a *API) leave() {
+// leave is the end of a client; the last one of a feed ends it.
+func (a *API) leave(f *feed) {
 	s := a.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clients--
-	if s.clients == 0 {
-		s.feed.end()
-		s.feed = nil
+	f.clients--
+	if f.clients == 0 {
+		delete(s.feeds, f.part)
+		f.end()
 	}
 }
 
@@ -90,13 +97,13 @@ func (a *API) follow(w http.ResponseWriter, r *http.Request) {
 		c.header()
 		return
 	}
-	f := a.join()
+	f := a.join(headend.PrincipalOf(r.Context()))
 	if f == nil {
 		w.Header().Set("Retry-After", "30")
 		writeProblem(w, http.StatusServiceUnavailable, fmt.Sprintf("%d clients follow the stream already; no more can", a.stream.most))
 		return
 	}
-	defer a.leave()
+	defer a.leave(f)
 	if err := c.begin(); err != nil {
 		a.options.Log.Warn("stream not begun", "error", err)
 		return
@@ -133,6 +140,7 @@ func (a *API) feedTo(r *http.Request, c *client, f *feed, at int64) error {
 	ticket := f.wish(at)
 	tick := time.NewTicker(a.stream.heartbeat)
 	defer tick.Stop()
+	token, session := shown(r)
 	for known := false; ; {
 		changes, to, told, news := f.since(ticket, at)
 		switch {
@@ -159,6 +167,9 @@ func (a *API) feedTo(r *http.Request, c *client, f *feed, at int64) error {
 		select {
 		case <-news:
 		case <-tick.C:
+			if err := a.still(r, token, session); err != nil {
+				return err // who may no longer come in is not told any more either
+			}
 			if err := c.say(":\n\n"); err != nil {
 				return err
 			}

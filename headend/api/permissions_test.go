@@ -1,0 +1,300 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lastgasp/headend"
+	"lastgasp/headend/access/accesstest"
+	"lastgasp/headend/api"
+	"lastgasp/timeseries"
+	"lastgasp/timeseries/storetest"
+)
+
+// routesByRole is the table of who may use what, written down a second time: by operation id, or by pattern where a route is no
+// operation. n: nobody has to log in; a: anybody who has; else v viewer, o operator, b billing, e engineer, d administrator.
+const routesByRole = `
+n: login session-options
+a: get-session change-session logout list-tokens add-token revoke-token
+d: list-users get-user add-user change-user list-audit
+vobed: list-meters get-meter list-devices get-device list-readings get-series list-usage-points get-usage-point list-nodes get-node list-organisations
+vobed: list-energy list-load list-events list-meter-events list-device-events list-node-events list-quarantine get-quarantined get-supply get-overview
+vobed: list-connections export-readings list-outages get-outage follow-outages list-interruptions list-plans get-plan
+vobed: reliability service-indicators counted-interruptions losses list-periods get-period completeness list-gaps list-findings list-value-versions
+oed: decide-outage put-plan drop-plan
+ed: replay-quarantined attach-meter close-period
+ed: list-webhooks get-webhook add-webhook change-webhook drop-webhook ping-webhook renew-webhook-secret list-deliveries get-delivery redeliver
+bd: billing-consumption billing-registers list-runs get-run ask-run run-snapshot run-changes
+`
+
+func rolesOfRoutes(t *testing.T) map[string]string {
+	t.Helper()
+	table := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(routesByRole)) {
+		who, ids, _ := strings.Cut(line, ":")
+		for _, id := range strings.Fields(ids) {
+			if table[id] != "" {
+				t.Errorf("%s stands twice in the table", id)
+			}
+			table[id] = who
+		}
+	}
+	return table
+}
+
+// everything is an API with all its routes; what answers behind some of them breaks down, which is not what is looked at here.
+func everything(t *testing.T) *server {
+	t.Helper()
+	return serve(t, storetest.Open(t, timeseries.Postgres), api.Options{Books: struct{ api.Books }{}, Billing: struct{ api.Billing }{}, Exports: noExports{}})
+}
+
+type noExports struct{ api.Exports }
+
+func (noExports) Formats() []headend.ExportFormat { return nil }
+
+type route struct{ method, path, id string }
+
+func (s *server) routes(t *testing.T) []route {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]struct{ OperationID string }
+	}
+	_, _, body := s.ask(t, http.MethodGet, "/api/v1/openapi.json")
+	if err := json.Unmarshal(body, &document); err != nil {
+		t.Fatal(err)
+	}
+	var routes []route
+	for path, methods := range document.Paths {
+		for method, o := range methods {
+			routes = append(routes, route{strings.ToUpper(method), path, o.OperationID})
+		}
+	}
+	slices.SortFunc(routes, func(a, b route) int { return strings.Compare(a.path+a.method, b.path+b.method) })
+	return routes
+}
+
+var pathParameter = regexp.MustCompile(`\{[a-z]+\}`)
+
+func TestRoutesByRole(t *testing.T) {
+	s := everything(t)
+	want, routes := rolesOfRoutes(t), s.routes(t)
+	roles := map[byte]headend.Role{'v': headend.Viewer, 'o': headend.Operator, 'b': headend.Billing, 'e': headend.Engineer, 'd': headend.Administrator}
+	tokens := map[byte]string{}
+	for letter, role := range roles {
+		tokens[letter] = accesstest.TokenOf(t, s.store, string(role), role.Permissions())
+	}
+	seen := map[string]bool{}
+	for _, r := range routes {
+		who, ok := want[r.id]
+		if !ok {
+			t.Errorf("%s %s (%s) stands in no line of the table of routes and roles: say here and in permissions.go who may use it", r.method, r.path, r.id)
+			continue
+		}
+		seen[r.id] = true
+		path := pathParameter.ReplaceAllString(r.path, "1")
+		status := func(token string) int {
+			status, _, _ := s.send(t, r.method, path, "{}", "Authorization", "Bearer "+token)
+			return status
+		}
+		nobody := &browser{s: s}
+		if got, _ := nobody.status(t, r.method, path, "{}"); (got != http.StatusUnauthorized) != (who == "n") && r.id != "login" {
+			t.Errorf("%s for nobody: %d, the table says %q", r.id, got, who)
+		}
+		if r.id == "follow-outages" {
+			continue // it has no end; TestAStreamNeedsARole asks
+		}
+		if r.id == "add-user" || r.id == "change-user" {
+			continue // for people alone: TestATokenMakesItselfNoHome
+		}
+		for letter, role := range roles {
+			may := who == "n" || who == "a" || strings.Contains(who, string(letter))
+			if got := status(tokens[letter]); (got != http.StatusForbidden && got != http.StatusUnauthorized) != may && who != "a" && who != "n" {
+				t.Errorf("%s for %s: %d, the table says %q", r.id, role, got, who)
+			}
+		}
+	}
+	for id := range want {
+		if !seen[id] {
+			t.Errorf("%s stands in the table, and there is no such route", id)
+		}
+	}
+}
+
+// Routes that are no operations: each pattern in the code has a rule.
+func TestPlainRoutesHaveARule(t *testing.T) {
+	plain := map[string]int{"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 401, "GET /api/v1/docs": 200, "GET /api/v1/docs/reference.css": 200, "GET /api/v1/docs/reference.js": 200,
+		"/": 404, "GET /api/v1/stream": 401, "GET /api/v1/readings": 401, "GET /api/v1/billing/registers": 401, "GET /api/v1/billing/runs/{id}/snapshot": 401, "GET /api/v1/billing/runs/{id}/changes": 401}
+	pattern := regexp.MustCompile(`mux\.Handle(?:Func)?\("([^"]+)"(\+?)`)
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if _, ok := plain[m[1]]; !ok && m[2] == "" {
+				t.Errorf("%s: the route %s is in no table: say in permissions.go who may use it, and here what nobody gets", f.Name(), m[1])
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("only %d routes were found in the code", found)
+	}
+	s := everything(t)
+	nobody := &browser{s: s}
+	for p, want := range plain {
+		_, path, ok := strings.Cut(p, " ")
+		if !ok {
+			path = p
+		}
+		// Through a proxy nobody is on this machine, whom /metrics needs no token from.
+		if got, body := nobody.status(t, http.MethodGet, pathParameter.ReplaceAllString(path, "1"), "", "X-Forwarded-For", "192.0.2.9"); got != want {
+			t.Errorf("%s: %d %s, want %d", p, got, body, want)
+		}
+	}
+	if got, _ := nobody.status(t, http.MethodGet, "/metrics", ""); got != 200 {
+		t.Errorf("metrics on this machine: %d", got)
+	}
+}
+
+// districts is two districts on one substation; all that is of the second one has ZZ in it.
+func (s *server) districts(t *testing.T) {
+	t.Helper()
+	s.load(t, "C1,Công ty,company,,2020-01-01,\nD1,Tam Kỳ,district,C1,2020-01-01,\nZZD,ZZ Hội An,district,C1,2020-01-01,\n",
+		"S0,E15,substation,,C1,,2020-01-01,\nF1,471,feeder,S0,D1,,2020-01-01,\nT1,Trạm 1,transformer,F1,D1,,2020-01-01,\nZZF,ZZ472,feeder,S0,ZZD,,2020-01-01,\nZZT,ZZ Trạm,transformer,ZZF,ZZD,,2020-01-01,\n",
+		"U1,Ông An,,T1,D1,,2020-01-01,\nU2,Bà Bình,,T1,D1,,2020-01-01,\nZZU,ZZ Cúc,,ZZT,ZZD,,2020-01-01,\nZZV,ZZ Dũng,,ZZT,ZZD,,2020-01-01,\n",
+		"G1,gateway,mqtt,,,,,,2020-01-01,\nM1,meter,mqtt,,,G1,U1,,2020-01-01,\nM2,meter,mqtt,,,G1,U2,,2020-01-01,\nZZG,gateway,mqtt,,,,,,2020-01-01,\nZZM,meter,mqtt,,,ZZG,ZZU,,2020-01-01,\nZZN,meter,mqtt,,,ZZG,ZZV,,2020-01-01,\n"+
+			"MOVED,meter,mqtt,,,,ZZV,,2020-01-01,2020-06-01\nMOVED,meter,mqtt,,,,U2,,2020-06-01,2020-12-01\n")
+	for _, device := range []headend.DeviceID{"M1", "ZZM"} {
+		b := says(device, noon, "import_wh", 1000, "v1", 229.8)
+		b.Events = []headend.Event{{Time: noon, Type: "power_down"}}
+		s.append(t, b, says(device, noon.Add(time.Hour), "import_wh", 2000))
+	}
+	at := func(number int64, node string, customers int) headend.Outage {
+		o := transformerOut(number)
+		o.Node, o.Customers, o.Out, o.Seen, o.Summary, o.Trail = node, customers, customers, customers, "ZZ words", []string{"ZZ words"}
+		if node == "T1" {
+			o.Summary, o.Trail = "words", []string{"words"}
+		}
+		return o
+	}
+	row := func(point string, id, outage int64) headend.LedgerRow {
+		r := headend.LedgerRow{Point: point, Interruption: headend.Interruption{ID: id, Outage: outage, Start: noon}}
+		number, err := s.store.Scalar(t.Context(), "SELECT number::text FROM usage_point WHERE id = $1", point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(number, &r.UsagePoint); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	s.ledger(t)([]headend.Outage{at(1, "T1", 1), at(2, "ZZT", 1), at(3, "S0", 3), at(4, "S0", 1)},
+		row("U1", 1, 1), row("ZZU", 2, 2), row("U2", 3, 3), row("ZZV", 4, 3), row("ZZU", 5, 3), row("ZZV", 6, 4))
+	for id, node := range map[string]string{"P1": "T1", "ZZP": "ZZT"} {
+		if status, _, body := s.send(t, http.MethodPut, "/api/v1/plans/"+id, `{"kind":"cut","node":"`+node+`","from":"2026-11-25","to":"2026-11-26"}`); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+}
+
+func TestADistrictSeesNothingOfAnother(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.districts(t)
+		own := accesstest.TokenOf(t, s.store, "district", headend.Permissions, "D1")
+		ask := func(method, path, body string) (int, string) {
+			t.Helper()
+			status, _, text := s.send(t, method, path, body, "Authorization", "Bearer "+own)
+			return status, string(text)
+		}
+		foreign := map[string]string{"/meters/": "ZZM", "/devices/": "ZZM", "/usage-points/": "ZZU", "/nodes/": "ZZT", "/plans/": "ZZP", "/outages/": "2", "/quarantine/": "1"}
+		ids, lists := 0, 0
+		for _, r := range s.routes(t) {
+			if r.method != http.MethodGet || r.id == "follow-outages" || strings.Contains(r.path, "webhooks") || strings.Contains(r.path, "users") {
+				continue
+			}
+			if !strings.Contains(r.path, "{") {
+				lists++
+				for _, query := range []string{"", "?from=2026-11-01&to=2026-12-01", "?q=ZZ", "?node=ZZT", "?node=S0", "?node=S0&from=2026-11-01&to=2026-12-01", "?usage_point=ZZU", "?organisation=ZZD", "?parent=S0", "?device=ZZM&from=2026-11-01&to=2026-12-01", "?outage=2", "?state=open", "?limit=1", "?revision=1"} {
+					if status, body := ask(http.MethodGet, r.path+query, ""); status < 300 && strings.Contains(body, "ZZ") || status >= 500 {
+						t.Errorf("%s%s: %d %s", r.path, query, status, body)
+					}
+				}
+				continue
+			}
+			for prefix, id := range foreign {
+				if !strings.Contains(r.path, prefix) {
+					continue
+				}
+				ids++
+				path := pathParameter.ReplaceAllString(r.path, id)
+				for _, query := range []string{"", "?from=2026-11-19&to=2026-11-22"} {
+					if status, body := ask(http.MethodGet, path+query, ""); status != http.StatusNotFound && status != http.StatusUnprocessableEntity {
+						t.Errorf("%s%s of the other district: %d %s", path, query, status, body)
+					}
+				}
+			}
+		}
+		if ids < 15 || lists < 10 {
+			t.Errorf("only %d routes with an id and %d lists were asked", ids, lists)
+		}
+		var outages api.Page[api.Outage]
+		status, body := ask(http.MethodGet, "/api/v1/outages", "")
+		if err := json.Unmarshal([]byte(body), &outages); status != 200 || err != nil || len(outages.Items) != 2 {
+			t.Fatalf("%d %s", status, body)
+		}
+		for _, o := range outages.Items { // the one at the substation with its own customer alone; 4 is the others' alone
+			if o.Customers != 1 || o.Out != 1 || o.Number != 1 && o.Number != 3 {
+				t.Errorf("outage %+v", o)
+			}
+		}
+		for path, want := range map[string]string{"/api/v1/usage-points": "U1 U2", "/api/v1/nodes": "F1 S0 T1", "/api/v1/devices": "G1 M1 M2", "/api/v1/organisations": "D1", "/api/v1/plans": "P1"} {
+			var page api.Page[struct{ ID string }]
+			_, body := ask(http.MethodGet, path, "")
+			if err := json.Unmarshal([]byte(body), &page); err != nil {
+				t.Fatal(path, err)
+			}
+			var got []string
+			for _, item := range page.Items {
+				got = append(got, item.ID)
+			}
+			if text := strings.Join(got, " "); text != want && !(path == "/api/v1/devices" && text == "G1 M1 M2 MOVED") {
+				t.Errorf("%s: %s, want %s", path, text, want)
+			}
+		}
+		for path, body := range map[string]string{"PATCH /api/v1/outages/2": `{"planned":true}`, "PUT /api/v1/plans/N1": `{"kind":"cut","node":"ZZT","from":"2026-11-25","to":"2026-11-26"}`,
+			"PUT /api/v1/plans/N2": `{"kind":"cut","usage_points":["ZZU"],"from":"2026-11-25","to":"2026-11-26"}`, "PUT /api/v1/plans/N3": `{"kind":"cut","node":"S0","from":"2026-11-25","to":"2026-11-26"}`,
+			"PUT /api/v1/plans/ZZP": `{"kind":"cut","node":"T1","from":"2026-11-25","to":"2026-11-26"}`, "DELETE /api/v1/plans/ZZP": "", "PATCH /api/v1/outages/3": `{"planned":true}`,
+			"PATCH /api/v1/outages/1": `{"merge":2}`} {
+			method, path, _ := strings.Cut(path, " ")
+			if status, answer := ask(method, path, body); status < 400 || status >= 500 {
+				t.Errorf("%s %s %s: %d %s", method, path, body, status, answer)
+			}
+		}
+		if status, answer := ask(http.MethodPatch, "/api/v1/outages/1", `{"planned":true}`); status != 202 {
+			t.Errorf("its own outage: %d %s", status, answer)
+		}
+		if status, answer := ask(http.MethodGet, "/api/v1/meters/M1/readings?"+url.Values{"from": {"2026-11-20"}, "to": {"2026-11-21"}}.Encode(), ""); status != 200 || !strings.Contains(answer, "229.8") {
+			t.Errorf("its own readings: %d %s", status, answer)
+		}
+		if status, answer := ask(http.MethodGet, "/api/v1/nodes/S0/load?from=2026-11-20&to=2026-11-21", ""); status != 200 || !strings.Contains(answer, `"usage_points":2`) {
+			t.Errorf("load below the substation that both hang on: %d %s", status, answer)
+		}
+	})
+}
