@@ -35,6 +35,7 @@ type commandLine struct {
 	User    userCommand        `cmd:"" help:"Accounts of people: add, list, password, disable, enable."`
 	Token   tokenCommand       `cmd:"" help:"Tokens of programs: add, list, revoke."`
 	Check   checkCommand       `cmd:"" help:"Say in words what is wrong with this installation, and what to do."`
+	Audit   auditCommand       `cmd:"" help:"The trail of changes: export, verify."`
 	Migrate migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date, and end."`
 	Show    configCommand      `cmd:"" name:"config" help:"Print the effective configuration, secrets masked."`
 }

@@ -16,7 +16,8 @@
 //     connections that readings are stored through.
 //   - What was not measured is absent: no zero, no null that stands for a number.
 //
-// There is no access control in this version: listen on loopback, or behind something that has it.
+// Who may use which route stands in one table, permissions.go; what is in no line of it is refused to everybody. What a route
+// shows to who sees a part of the organisation alone is decided by the store.
 // Requests that another site makes a browser send are refused where they would change something.
 //
 // A new resource is one file: its JSON types, its handler, and one line in New.
