@@ -21,6 +21,7 @@ import (
 // exportCommand is `headend export`.
 type exportCommand struct {
 	Readings exportReadings `cmd:"" help:"Readings of many meters as CSV, NDJSON, JSON, Arrow or Parquet, straight from the database."`
+	Run      exportOfRun    `cmd:"" help:"A billing run that is made, from its snapshot: CSV, NDJSON, Arrow, Parquet, NEM12, Green Button, IEC 61968-9."`
 }
 
 type exportReadings struct {

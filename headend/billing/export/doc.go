@@ -1,9 +1,7 @@
 // Package export writes billing rows in the formats billing systems read, one row at a time: CSV, NDJSON, AEMO NEM12,
 // Green Button (ESPI), IEC 61968-9 MeterReadings, Arrow IPC stream and Parquet.
 //
-// # Unfinished
-//
-// Nothing calls it yet: neither the command line nor HTTP. An export cannot be resumed by a cursor.
+// Readings as they were read have writers of their own (ReadingWriter): JSON, NDJSON, CSV, Arrow and Parquet, in columns, by the block.
 //
 // # What comes in and goes out
 //
