@@ -15,11 +15,10 @@ import (
 )
 
 // TestConsoleInABrowser drives the console in Chromium against the built head-end with a simulated street: an outage appears, is
-// opened, classified and closes; SAIDI moves, a chart draws, the language switches; a viewer cannot classify; axe-core finds no
-// serious fault on any page. What it does stands in headend/console/browser/test.mjs.
+// opened, classified and restored; SAIDI of the month moves; nothing is asked of another origin. What it does stands in headend/console/browser/test.mjs.
 func TestConsoleInABrowser(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: needs half a minute")
+		t.Skip("-short: needs a minute and a half")
 	}
 	scripts, err := filepath.Abs("../../headend/console/browser")
 	if err != nil {
@@ -42,14 +41,14 @@ func TestConsoleInABrowser(t *testing.T) {
 	_, err = os.Stat(filepath.Join(scripts, "node_modules", "playwright-core", "package.json"))
 	need("playwright-core", "make packages-test installs it (npm ci in headend/console/browser)", err == nil)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	p := newProcess(t)
 	scenario, err := filepath.Abs("testdata/console.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.startAs("--set=detection.settle=3s", "demo", "--scenario", scenario)
+	p.startAs("--set=detection.settle=1m", "demo", "--scenario", scenario)
 	p.waitReady(ctx)
 	dir := filepath.Dir(p.private())
 	var name, password string
@@ -66,7 +65,11 @@ func TestConsoleInABrowser(t *testing.T) {
 	// Half an hour without supply, yesterday: its month is this one or the last.
 	yesterday := time.Now().In(time.FixedZone("ICT", 7*3600)).AddDate(0, 0, -1)
 	history := filepath.Join(t.TempDir(), "interruptions.csv")
-	point, meter := p.somebody(ctx)
+	token, err := readSecretFile(filepath.Join(dir, operatorTokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	point, meter := p.somebody(ctx, token)
 	line := fmt.Sprintf("usage_point,start,end,outage,cause,phases\n%s,%sT08:00:00+07:00,%[2]sT08:30:00+07:00,X1,tree,\n", point, yesterday.Format(time.DateOnly))
 	if err := os.WriteFile(history, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
@@ -75,7 +78,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	script := exec.CommandContext(ctx, node, filepath.Join(scripts, "test.mjs"))
 	script.Dir = scripts
 	script.Env = append(p.env, "BASE=http://"+p.http, "HEADEND="+p.path, "LOGIN="+name, "PASSWORD="+password, "VIEWER=viewer1",
-		"VIEWER_PASSWORD="+strings.TrimSpace(viewerPassword), "METER="+meter, "INTERRUPTIONS="+history, "MONTH="+yesterday.Format("2006-01"), "CHROMIUM="+chromium)
+		"VIEWER_PASSWORD="+strings.Fields(viewerPassword)[0], "METER="+meter, "INTERRUPTIONS="+history, "MONTH="+yesterday.Format("2006-01"), "CHROMIUM="+chromium)
 	out, err := script.CombinedOutput()
 	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
 		t.Log(lines.Text())
@@ -86,13 +89,13 @@ func TestConsoleInABrowser(t *testing.T) {
 }
 
 // somebody is a usage point with its meter.
-func (p *process) somebody(ctx context.Context) (point, meter string) {
+func (p *process) somebody(ctx context.Context, token string) (point, meter string) {
 	p.t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.http+"/api/v1/meters?limit=1", nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+p.token())
+	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		p.t.Fatal(err)
