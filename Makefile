@@ -25,7 +25,7 @@ console: ## the pages for operators, built anew from headend/console/web; the re
 	@cd headend/console/web && npm ci --no-audit --no-fund && npm run build
 
 test: go-there packages-test lint ## everything, against a real PostgreSQL and a real Mosquitto it starts itself
-	@$(GO) test -race -timeout 11m $(PKGS)
+	@$(GO) test -race -timeout 25m $(PKGS)
 	@$(GO) test -timeout 5m -run 'TestStorm|TestScore' ./headend/interruption # too large for the race detector
 	@deploy/engines.sh
 
