@@ -774,7 +774,7 @@ func checkOperation(t *testing.T, name string, o operation) {
 	switch o.OperationID {
 	case "decide-outage", "ping-webhook", "redeliver":
 		status = "202"
-	case "add-webhook":
+	case "add-webhook", "attach-meter":
 		status = "201"
 	case "drop-webhook":
 		if _, ok := o.Responses["204"]; !ok {
