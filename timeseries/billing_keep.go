@@ -200,3 +200,13 @@ func putFindings(ctx context.Context, tx pgx.Tx, points []uint32, quantity heade
 	_, err := tx.Exec(ctx, sqlBillingFindingPut, int32s(points), string(quantity), from, to, now, numbers, rules, begins, ends, details)
 	return err
 }
+
+// lateReadsKept is how long notes of late readings wait for somebody to take them.
+const lateReadsKept = 14 * 24 * time.Hour
+
+func (s *Store) dropLateReads(ctx context.Context, before time.Time) error {
+	if _, err := s.pool.Exec(ctx, sqlBillingLateDrop, before); err != nil {
+		return fmt.Errorf("drop notes of late readings before %s: %w", before.Format(time.RFC3339), err)
+	}
+	return nil
+}

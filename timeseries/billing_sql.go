@@ -58,6 +58,8 @@ var (
 	sqlImportTwiceCheck string
 	//go:embed sql/billing_late_count.sql
 	sqlBillingLateCount string
+	//go:embed sql/billing_late_drop.sql
+	sqlBillingLateDrop string
 	//go:embed sql/billing_late_insert.sql
 	sqlBillingLateInsert string
 	//go:embed sql/billing_late_take.sql

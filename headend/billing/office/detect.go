@@ -24,6 +24,16 @@ func (o *Office) Detect(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// firstHour is where the very first look begins. Without a look back meters owe nothing for the hour that has begun before
+// anybody listened.
+func (o *Office) firstHour(now time.Time) time.Time {
+	back := o.options.Settings.LookBack
+	if back == 0 {
+		return billing.HourOf(now, o.zone).Add(time.Hour)
+	}
+	return billing.HourOf(now.Add(-back), o.zone)
+}
+
 // detectHour looks at the next hour; false when it is not settled.
 func (o *Office) detectHour(ctx context.Context, k headend.BillingKeeper) (bool, error) {
 	now := o.now()
@@ -32,7 +42,7 @@ func (o *Office) detectHour(ctx context.Context, k headend.BillingKeeper) (bool,
 		return false, err
 	}
 	if hour.IsZero() {
-		hour = billing.HourOf(now.Add(-o.options.Settings.LookBack), o.zone)
+		return true, k.PutUpto(ctx, o.firstHour(now))
 	}
 	next := hour.Add(time.Hour)
 	if next.Add(o.options.Settings.Settle).After(now) {

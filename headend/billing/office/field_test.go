@@ -1,6 +1,7 @@
 package office_test
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -51,6 +52,7 @@ type fieldMeter struct {
 	from, to time.Time
 	first    int64
 	final    int64
+	protocol string // "": mqtt
 }
 
 type fieldRead struct {
@@ -140,7 +142,7 @@ func (f *field) put(t *testing.T, store *timeseries.Store) {
 	for _, p := range f.points {
 		fmt.Fprintf(&points, "%s,,,T1,D1,L1,,\n", p.id)
 		for _, m := range p.meters {
-			fmt.Fprintf(&devices, "%s,meter,mqtt,,HALF,G1,%s,,%s,%s\n", m.id, p.id, stamp(m.from), stamp(m.to))
+			fmt.Fprintf(&devices, "%s,meter,%s,,HALF,G1,%s,,%s,%s\n", m.id, cmp.Or(m.protocol, "mqtt"), p.id, stamp(m.from), stamp(m.to))
 			if p.noted {
 				fmt.Fprintf(&noted, "%s,%s,import_wh,%d\n", m.id, stamp(m.from), m.first)
 				if !m.to.IsZero() {

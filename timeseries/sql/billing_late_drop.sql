@@ -1,0 +1,1 @@
+DELETE FROM late_read WHERE noted < $1
