@@ -1,11 +1,8 @@
 // Package billing is the pure core of billing: from the registers meters sent to what a usage point consumed, what is
 // missing, what was estimated and how. No clock, no database, no goroutine: time is an argument, inputs are values.
 //
-// # Unfinished
-//
-// This package is not connected to anything yet. Nothing reads the store for it, nothing of it is served over HTTP or
-// the command line, no gap is asked for on the command topic or by Modbus, no snapshot and no version is stored. What
-// stands here is what those parts will call.
+// Package office joins it with the store: it looks for gaps each hour, has meters asked, keeps estimates as versions, makes runs, and
+// answers for the API and the command line. Not fed by anything yet is Basis.Profile: load profiles of classes of customers.
 //
 // # What comes in and goes out
 //

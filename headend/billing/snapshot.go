@@ -23,7 +23,7 @@ type Header struct {
 	Period Period   `json:"period"`
 	Zone   string   `json:"zone"`
 	Gate   Gate     `json:"gate"`
-	Inputs []string `json:"inputs,omitempty"` // versions of what it was made of: revision of the ledger, digest of the rules
+	Inputs []string `json:"inputs,omitempty"` // what it was made of beside readings and ledger: digest of the settings, usage points, quantities
 }
 
 // Totals close a snapshot.

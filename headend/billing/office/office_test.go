@@ -151,6 +151,7 @@ func TestFromLossToBill(t *testing.T) {
 		}
 		sameSlots(t, inGaps(t, f.allGaps(t, "")), f.missing(false))
 		f.checkSuccess(t, false)
+		f.checkHours(t)
 
 		f.now = f.now.Add(2 * time.Hour)
 		if err := o.Chase(t.Context()); err != nil {
@@ -221,6 +222,44 @@ func (f *field) checkSuccess(t *testing.T, late bool) {
 	}
 	if len(found) != 1 || found[0] != want {
 		t.Errorf("read success %+v, truth is %+v", found, want)
+	}
+}
+
+// checkHours compares what the store counts over sets with what the core counts meter by meter.
+func (f *field) checkHours(t *testing.T) {
+	t.Helper()
+	schedule := billing.Schedule{Every: 30 * time.Minute, Tolerance: time.Minute, Zone: hanoi}
+	book := billing.SuccessBook{}
+	for _, p := range f.points {
+		for _, m := range p.meters {
+			owed := billing.Period{From: f.begin, To: f.end}
+			if m.from.After(owed.From) {
+				owed.From = m.from
+			}
+			if !m.to.IsZero() {
+				owed.To = m.to
+			}
+			var came []billing.Arrival
+			for _, r := range p.reads {
+				if r.meter == m.id && !r.lost {
+					came = append(came, billing.Arrival{Time: r.time, Received: r.time.Add(time.Minute)})
+				}
+			}
+			book.Count(billing.SuccessKey{}, schedule, schedule.Intervals(owed), came, 24*time.Hour, f.now.Add(48*time.Hour))
+		}
+	}
+	found, err := f.store.Success(t.Context(), headend.SuccessFilter{From: f.begin, To: f.end, Pending: f.end.Add(time.Hour)}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != len(book) {
+		t.Errorf("%d hours, the core has %d", len(found), len(book))
+	}
+	for _, r := range found {
+		want := book[billing.SuccessKey{Hour: r.Bucket}]
+		if got := (billing.Success{Expected: int(r.Expected), InTime: int(r.InTime), Late: int(r.Late), Missing: int(r.Missing), Pending: int(r.Pending)}); got != want {
+			t.Errorf("%s: %+v, the core has %+v", r.Bucket, got, want)
+		}
 	}
 }
 
