@@ -22,7 +22,7 @@ func (s *Store) KeepBilling(ctx context.Context, keep func(headend.BillingKeeper
 	if err != nil {
 		return false, fmt.Errorf("billing: %w", slow(ctx, withoutSecret(err)))
 	}
-	err = tx.QueryRow(ctx, sqlBillingLock).Scan(&kept)
+	err = tx.QueryRow(ctx, sqlBillingLock).Scan(&kept, nil)
 	if err == nil && kept {
 		err = keep(&billingKeeper{billingSnapshot{bookSnapshot{tx: tx}}})
 	}
@@ -54,6 +54,9 @@ func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.A
 	if n := len(d.Slots); n == 0 || n > 60 || len(d.Begins) != n {
 		return a, fmt.Errorf("a duty of %d slots and %d begins: 1 to 60 slots are possible, each with its begin", n, len(d.Begins))
 	}
+	if err := b.members(ctx, d.Hour); err != nil {
+		return a, fmt.Errorf("who owes: %w", err)
+	}
 	sql := strings.ReplaceAll(sqlBillingAssess, "/*register*/", string(d.Quantity))
 	err = b.tx.QueryRow(ctx, sql, d.Begins, d.Slots, d.Slots[0], d.Tolerance, d.Within, d.Slots[len(d.Slots)-1], int16(d.Against), notNil(d.Models), d.Others,
 		d.Hour, d.Schedule, string(d.Quantity), d.Now, d.First, d.Spread).Scan(&a.Devices, &a.Expected, &a.Missing, &a.Gaps, &a.Extended)
@@ -61,6 +64,24 @@ func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.A
 		return a, fmt.Errorf("duty of %s from %s: %w", d.Schedule, d.Hour.Format(time.RFC3339), err)
 	}
 	return a, nil
+}
+
+// members joins anew who owes what, if the registry has changed since it was joined.
+func (b *billingKeeper) members(ctx context.Context, from time.Time) error {
+	var changes int64
+	var fresh bool
+	if err := b.tx.QueryRow(ctx, sqlBillingMembers).Scan(&changes, &fresh); err != nil || fresh {
+		return err
+	}
+	for _, statement := range []struct {
+		sql  string
+		args []any
+	}{{"TRUNCATE duty_member", nil}, {sqlBillingMembersPart, nil}, {sqlBillingMembersMake, []any{from}}, {"ANALYZE duty_member, duty_part", nil}, {sqlBillingMembersMade, []any{changes}}} {
+		if _, err := b.tx.Exec(ctx, statement.sql, statement.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *billingKeeper) TakeLate(ctx context.Context, before time.Time, limit int) ([]headend.LateReads, error) {

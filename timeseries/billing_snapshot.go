@@ -17,7 +17,12 @@ type billingSnapshot struct{ bookSnapshot }
 
 // ReadBilling lets ask look at the store as it is at one moment.
 func (s *Store) ReadBilling(ctx context.Context, ask func(headend.BillingSnapshot) error) error {
-	if err := s.read(ctx, func(tx pgx.Tx) error { return ask(&billingSnapshot{bookSnapshot{tx: tx}}) }); err != nil {
+	if err := s.read(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL jit = off"); err != nil { // compiling takes longer than running
+			return err
+		}
+		return ask(&billingSnapshot{bookSnapshot{tx: tx}})
+	}); err != nil {
 		return fmt.Errorf("billing: %w", err)
 	}
 	return nil

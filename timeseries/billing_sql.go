@@ -66,6 +66,14 @@ var (
 	sqlBillingLateTake string
 	//go:embed sql/billing_lock.sql
 	sqlBillingLock string
+	//go:embed sql/billing_members.sql
+	sqlBillingMembers string
+	//go:embed sql/billing_members_made.sql
+	sqlBillingMembersMade string
+	//go:embed sql/billing_members_make.sql
+	sqlBillingMembersMake string
+	//go:embed sql/billing_members_part.sql
+	sqlBillingMembersPart string
 	//go:embed sql/billing_meter_type.sql
 	sqlBillingMeterType string
 	//go:embed sql/billing_multiplier.sql

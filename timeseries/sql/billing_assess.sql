@@ -11,22 +11,21 @@ WITH seen AS (
   WHERE n > 0 AND time <= ($2::timestamptz[])[n] + $4::interval
   GROUP BY meter
 ), owed AS MATERIALIZED (
-  SELECT i.usage_point, i.device, coalesce(v.organisation, 0) AS organisation, coalesce(d.gateway, 0) AS gateway, d.profile AS model, o.owed,
-         coalesce(s.got, 0) & o.owed AS got, coalesce(s.in_time, 0) & o.owed AS in_time
-  FROM installation i
-  JOIN device d ON d.number = i.device
-  JOIN usage_point_version v ON v.usage_point = i.usage_point AND v.valid_from < $6 AND $6 <= v.valid_to
-  LEFT JOIN seen s ON s.meter = i.device
+  SELECT m.usage_point, m.part, o.owed, coalesce(s.got, 0) & o.owed AS got, coalesce(s.in_time, 0) & o.owed AS in_time
+  FROM duty_member m
+  LEFT JOIN seen s ON s.meter = m.device
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN i.valid_from < $3 AND i.valid_to >= $6 THEN (1::bigint << cardinality($2::timestamptz[])) - 1
-                ELSE (SELECT bit_or(1::bigint << (n - 1)::int) FROM unnest($2::timestamptz[]) WITH ORDINALITY AS t (t, n) WHERE i.valid_from < t AND t <= i.valid_to) END AS owed
+    SELECT CASE WHEN m.valid_from < $3 AND m.valid_to >= $6 THEN (1::bigint << cardinality($2::timestamptz[])) - 1
+                ELSE (SELECT bit_or(1::bigint << (n - 1)::int) FROM unnest($2::timestamptz[]) WITH ORDINALITY AS t (t, n) WHERE m.valid_from < t AND t <= m.valid_to) END AS owed
   ) o
-  WHERE i.valid_from < $6 AND i.valid_to >= $3 AND o.owed <> 0
-    AND (d.profile = ANY ($8::text[]) OR $9 AND NOT EXISTS (SELECT FROM meter_type t WHERE t.model = d.profile))
+  WHERE m.valid_from < $6 AND m.valid_to >= $3 AND o.owed <> 0
+    AND m.part = ANY (ARRAY(SELECT number FROM duty_part p WHERE p.model = ANY ($8::text[]) OR $9 AND NOT EXISTS (SELECT FROM meter_type t WHERE t.model = p.model)))
+), alike AS MATERIALIZED (
+  SELECT part, owed, got, in_time, count(*) AS devices FROM owed GROUP BY part, owed, got, in_time
 ), counted AS (
   INSERT INTO read_success (hour, organisation, gateway, model, schedule, quantity, expected, in_time, late)
-  SELECT $10, organisation, gateway, model, $11, $12, sum(bit_count(owed::bit(64))), sum(bit_count(in_time::bit(64))), sum(bit_count((got & ~in_time)::bit(64)))
-  FROM owed GROUP BY organisation, gateway, model
+  SELECT $10, p.organisation, p.gateway, p.model, $11, $12, sum(bit_count(owed::bit(64)) * devices), sum(bit_count(in_time::bit(64)) * devices), sum(bit_count((got & ~in_time)::bit(64)) * devices)
+  FROM alike JOIN duty_part p ON p.number = part GROUP BY p.organisation, p.gateway, p.model
   ON CONFLICT (hour, organisation, gateway, model, schedule, quantity) DO UPDATE SET expected = EXCLUDED.expected, in_time = EXCLUDED.in_time, late = EXCLUDED.late
 ), run AS (
   SELECT usage_point, ($1::timestamptz[])[min(n)] AS gap_from, ($2::timestamptz[])[max(n)] AS gap_to
@@ -48,6 +47,6 @@ WITH seen AS (
   WHERE NOT EXISTS (SELECT FROM gone_on g WHERE g.usage_point = r.usage_point AND g.gap_from = r.gap_from)
   RETURNING 1
 )
-SELECT count(*)::int, coalesce(sum(bit_count(owed::bit(64))), 0)::int, coalesce(sum(bit_count((owed & ~got)::bit(64))), 0)::int,
+SELECT coalesce(sum(devices), 0)::int, coalesce(sum(bit_count(owed::bit(64)) * devices), 0)::int, coalesce(sum(bit_count((owed & ~got)::bit(64)) * devices), 0)::int,
        (SELECT count(*) FROM opened)::int, (SELECT count(*) FROM gone_on)::int
-FROM owed
+FROM alike

@@ -1,0 +1,1 @@
+SELECT d.changes, b.members = d.changes FROM duty_state d, billing_state b

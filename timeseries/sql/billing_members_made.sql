@@ -1,0 +1,1 @@
+UPDATE billing_state SET members = $1
