@@ -81,6 +81,7 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	}
 	if err := s.dropSessions(ctx, now); err != nil && ctx.Err() == nil {
 		s.log.Error("old sessions not dropped", slog.Any("error", err))
+	}
 	if err := s.dropLateReads(ctx, now.Add(-lateReadsKept)); err != nil && ctx.Err() == nil {
 		s.log.Error("old notes of late readings not dropped", slog.Any("error", err))
 	}
