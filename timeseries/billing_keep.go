@@ -57,9 +57,20 @@ func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.A
 	if err := b.members(ctx, d.Hour); err != nil {
 		return a, fmt.Errorf("who owes: %w", err)
 	}
-	sql := strings.ReplaceAll(sqlBillingAssess, "/*register*/", string(d.Quantity))
-	err = b.tx.QueryRow(ctx, sql, d.Begins, d.Slots, d.Slots[0], d.Tolerance, d.Within, d.Slots[len(d.Slots)-1], int16(d.Against), notNil(d.Models), d.Others,
-		d.Hour, d.Schedule, string(d.Quantity), d.Now, d.First, d.Spread).Scan(&a.Devices, &a.Expected, &a.Missing, &a.Gaps, &a.Extended)
+	if _, err = b.tx.Exec(ctx, sqlBillingAssessStage); err == nil {
+		_, err = b.tx.Exec(ctx, strings.ReplaceAll(sqlBillingAssessOwed, "/*register*/", string(d.Quantity)),
+			d.Slots, d.Slots[0], d.Tolerance, d.Within, d.Slots[len(d.Slots)-1], int16(d.Against), notNil(d.Models), d.Others)
+	}
+	if err == nil {
+		_, err = b.tx.Exec(ctx, "SET LOCAL enable_nestloop = on")
+	}
+	if err == nil {
+		err = b.tx.QueryRow(ctx, sqlBillingAssess, d.Begins, d.Slots, d.Hour, d.Schedule, string(d.Quantity), d.Now, d.First, d.Spread).
+			Scan(&a.Devices, &a.Expected, &a.Missing, &a.Gaps, &a.Extended)
+	}
+	if err == nil {
+		_, err = b.tx.Exec(ctx, sqlBillingAssessEnd)
+	}
 	if err != nil {
 		return a, fmt.Errorf("duty of %s from %s: %w", d.Schedule, d.Hour.Format(time.RFC3339), err)
 	}

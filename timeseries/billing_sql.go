@@ -8,6 +8,12 @@ var (
 	sqlBillingActive string
 	//go:embed sql/billing_assess.sql
 	sqlBillingAssess string
+	//go:embed sql/billing_assess_end.sql
+	sqlBillingAssessEnd string
+	//go:embed sql/billing_assess_owed.sql
+	sqlBillingAssessOwed string
+	//go:embed sql/billing_assess_stage.sql
+	sqlBillingAssessStage string
 	//go:embed sql/billing_cut_off.sql
 	sqlBillingCutOff string
 	//go:embed sql/billing_finding_list.sql
