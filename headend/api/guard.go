@@ -42,6 +42,10 @@ func (a *API) guard(next http.Handler) (http.Handler, error) {
 		begin := time.Now()
 		a.harden(w.Header())
 		status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		if r.ContentLength > maxBody {
+			writeProblem(status, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is too large; at most %d bytes", maxBody))
+			return
+		}
 		r.Body = http.MaxBytesReader(status, r.Body, maxBody)
 		a.answer(status, r, inner)
 		route := r.Pattern // never the path: it holds meter ids

@@ -31,7 +31,8 @@ vobed: list-connections export-readings list-outages get-outage follow-outages l
 vobed: reliability service-indicators counted-interruptions losses list-periods get-period completeness list-gaps list-findings list-value-versions
 oed: decide-outage put-plan drop-plan
 ed: replay-quarantined attach-meter close-period
-ed: list-webhooks get-webhook add-webhook change-webhook drop-webhook ping-webhook renew-webhook-secret list-deliveries get-delivery redeliver
+ed: list-webhooks get-webhook ping-webhook list-deliveries get-delivery redeliver
+d: add-webhook change-webhook drop-webhook renew-webhook-secret
 bd: billing-consumption billing-registers list-runs get-run ask-run run-snapshot run-changes
 `
 
