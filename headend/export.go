@@ -1,9 +1,6 @@
 package headend
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
 // ExportFormat is a form in which readings can be had.
 type ExportFormat struct {
@@ -31,13 +28,9 @@ func (f ExportFormat) ContentType() string {
 // ExportRequest is what is to be exported, and how.
 type ExportRequest struct {
 	ReadingSelection
-	Format   string
-	Interval time.Duration // 0: readings as they were read; else the energy of intervals of this length
-	Limit    int           // most rows; of intervals most usage points; 0 for all
-	Cursor   string        // where an export before stopped; "" from the beginning
-	Sender   string        // participant ids of NEM12; "" for the configured ones
-	Receiver string
-	Made     time.Time // when it was made, for formats that say so
+	Format string
+	Limit  int    // most rows; 0 for all
+	Cursor string // where an export before stopped; "" from the beginning
 }
 
 // ErrUnfit says that a format cannot carry what was asked for: the error has the reason.

@@ -342,8 +342,9 @@ func testReadingsRefused(t *testing.T, week *exporter) {
 		"limit=0":                       "query.limit",
 		"limit=1000001":                 "query.limit",
 		"limit=ten":                     "query.limit",
-		"interval=7m":                   "query.interval",
-		"interval=-30m":                 "query.interval",
+		"interval=30m":                  "query.interval", // readings are as they were read
+		"sender=MDPX":                   "query.sender",   // these are of runs
+		"receiver=RETX":                 "query.receiver",
 		"cursor=x":                      "query.cursor",
 		"cursor=cmVhZGluZ3Mge30":        "query.cursor", // of an empty place
 		"cursor=cmVhZGluZ3MgbnVsbA":     "query.cursor",

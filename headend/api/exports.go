@@ -41,17 +41,14 @@ const NextCursor = "Next-Cursor"
 var exportParameters = []struct{ name, text string }{
 	{"from", "beginning, by the devices' clocks, RFC 3339 or a date; default: a day before to"},
 	{"to", "end, not included, RFC 3339 or a date; default: now"},
-	{"quantity", "names of quantities, separated by commas; default: all that have a column of their own; of intervals import_wh and export_wh"},
+	{"quantity", "names of quantities, separated by commas; default: all that have a column of their own"},
 	{"usage_point", "readings of a usage point, by the meters that were installed there at their time; may be repeated"},
 	{"device", "readings of a device; may be repeated"},
 	{"organisation", "of usage points of an organisation and those below it, as they are now"},
 	{"node", "of usage points at or below a node, as they are now"},
 	{"format", "name of a format, before Accept"},
-	{"interval", "energy of intervals of this length instead of readings: 5m, 15m, 30m, 1h; 30m for the formats of billing"},
-	{"limit", "most rows in the answer, of intervals most usage points; default: all, in JSON 1,000"},
+	{"limit", "most rows in the answer; default: all, in JSON 1,000"},
 	{"cursor", "Next-Cursor of the part before, or next of its JSON, with the same filters"},
-	{"sender", "participant id of the sender, of NEM12"},
-	{"receiver", "participant id of the receiver, of NEM12"},
 }
 
 // describeExports adds to the OpenAPI document what huma does not answer itself.
@@ -155,7 +152,7 @@ func (a *API) exportRequest(r *http.Request) (format headend.ExportFormat, of he
 	if format, err = chooseFormat(query.Get("format"), r.Header, a.options.Exports.Formats()); err != nil {
 		return format, of, err
 	}
-	of = headend.ExportRequest{Format: format.Name, Cursor: query.Get("cursor"), Sender: query.Get("sender"), Receiver: query.Get("receiver"), Made: time.Now().UTC()}
+	of = headend.ExportRequest{Format: format.Name, Cursor: query.Get("cursor")}
 	of.UsagePoints, of.Organisation, of.Node = query["usage_point"], query.Get("organisation"), query.Get("node")
 	for _, id := range query["device"] {
 		of.Devices = append(of.Devices, headend.DeviceID(id))
@@ -163,13 +160,10 @@ func (a *API) exportRequest(r *http.Request) (format headend.ExportFormat, of he
 	if of.From, of.To, err = (Range{query.Get("from"), query.Get("to")}).times(a.options.Zone, 0); err != nil {
 		return format, of, err
 	}
-	if of.From.After(of.Made) {
+	if of.From.After(time.Now()) {
 		return format, of, invalid("query.from", query.Get("from"), "from lies in the future: nothing has been read yet")
 	}
 	if of.Quantities, err = quantitiesOf(query.Get("quantity")); err != nil {
-		return format, of, err
-	}
-	if of.Interval, err = intervalOf(query.Get("interval")); err != nil {
 		return format, of, err
 	}
 	of.Limit, err = limitOf(query.Get("limit"), format)
@@ -231,17 +225,6 @@ func quantitiesOf(text string) (list []headend.Quantity, err error) {
 		return nil, invalid("query.quantity", len(list), fmt.Sprintf("at most %d quantities can be asked for at once", 2*len(headend.Columns)))
 	}
 	return list, nil
-}
-
-func intervalOf(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Minute || d > 24*time.Hour || 24*time.Hour%d != 0 {
-		return 0, invalid("query.interval", text, "not a length of which a day has a whole number, from 1m to 24h, such as 15m, 30m or 1h")
-	}
-	return d, nil
 }
 
 func limitOf(text string, f headend.ExportFormat) (int, error) {
