@@ -107,6 +107,8 @@ type WebhooksConfig struct {
 	Attempts int           `koanf:"attempts" min:"1" max:"100" doc:"after which a delivery is given up; 16 take about 7 hours"`
 	Timeout  time.Duration `koanf:"timeout" min:"100ms" doc:"longest an attempt may take"`
 	Workers  int           `koanf:"workers" min:"1" max:"256" doc:"requests at once, of which one webhook has at most a quarter"`
+
+	Completeness int `koanf:"completeness" min:"0" max:"100" doc:"percent of the registers owed on a day, below which completeness.low is told of an organisation; 0: never"`
 }
 
 // AccessConfig says how long who has logged in may stay, and how often may be asked.
@@ -170,7 +172,7 @@ func Defaults() Config {
 		Billing:  defaultBilling(),
 		Codecs:   mqtt.RouterConfig{Limits: mqtt.Limits{Bytes: 256 << 10, Depth: 16, Readings: 100_000, Batches: 5_000, Events: 5_000}},
 		HTTP:     HTTPConfig{Listen: "127.0.0.1:8080"},
-		Webhooks: WebhooksConfig{Enabled: true, KeyFile: "./var/webhook.key", Attempts: 16, Timeout: 10 * time.Second, Workers: 16},
+		Webhooks: WebhooksConfig{Enabled: true, KeyFile: "./var/webhook.key", Attempts: 16, Timeout: 10 * time.Second, Workers: 16, Completeness: 98},
 		Access:   AccessConfig{Session: 12 * time.Hour, Idle: 2 * time.Hour, Rate: 50},
 		Log:      LogConfig{Level: "info", Format: "text"},
 	}

@@ -70,7 +70,7 @@ func serve(p *program, simulated devices) error {
 		return errors.Join(err, database.Close())
 	}
 
-	webhooks, err := newWebhooks(config.Webhooks, database.Store, metrics, log)
+	webhooks, err := newWebhooks(config, database.Store, metrics, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,9 +21,14 @@ func webhookRules(c WebhooksConfig) (webhook.Rules, error) {
 }
 
 // newWebhooks makes what tells other systems of events; nothing where webhooks are not enabled.
-func newWebhooks(c WebhooksConfig, store *timeseries.Store, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+func newWebhooks(config Config, store *timeseries.Store, metrics *prometheus.Registry, log *slog.Logger) ([]stage, error) {
+	c := config.Webhooks
 	if !c.Enabled {
 		return nil, nil
+	}
+	zone, err := time.LoadLocation(store.Zone())
+	if err != nil {
+		return nil, fmt.Errorf("zone of the database: %w", err)
 	}
 	rules, err := webhookRules(c)
 	if err != nil {
@@ -33,5 +39,10 @@ func newWebhooks(c WebhooksConfig, store *timeseries.Store, metrics *prometheus.
 	if err != nil {
 		return nil, err
 	}
-	return []stage{{"webhooks", sender.Run}}, nil
+	stages := []stage{{"webhooks", sender.Run}}
+	if b := config.Billing; b.Enabled && c.Completeness > 0 {
+		completeness := &webhook.Completeness{Reads: store, Zone: zone, Limit: float64(c.Completeness), After: b.InTime + b.Settle + 2*time.Hour, Log: log} // duties are looked at hourly
+		stages = append(stages, stage{"completeness", completeness.Run})
+	}
+	return stages, nil
 }

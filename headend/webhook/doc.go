@@ -1,4 +1,4 @@
-// Package webhook tells other systems of events: outages that open, change and close.
+// Package webhook tells other systems of events: outages that open, change and close, and days of which too few reads have come.
 //
 //	ledger ──revisions──▶ news ──one transaction──▶ outbox (timeseries) ──take──▶ POST, signed ──▶ other system
 //	                                                    ▲                            │ not 2xx: back off, try again,
