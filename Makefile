@@ -61,3 +61,4 @@ packages-test:
 	  mosquitto-clients:/usr/bin/mosquitto_pub gcc:/usr/bin/gcc libc6-dev:/usr/include/stdio.h python3-pymodbus:/usr/lib/python3/dist-packages/pymodbus python3-serial-asyncio:/usr/lib/python3/dist-packages/serial_asyncio mbpoll:/usr/bin/mbpoll \
 	  libxml2-utils:/usr/bin/xmllint chromium:/usr/bin/chromium nodejs:/usr/bin/node npm:/usr/bin/npm prometheus:/usr/bin/promtool
 	@cd headend/console/browser && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; }
+	@cd headend/billing/export/testdata/readers && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; }

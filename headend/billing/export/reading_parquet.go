@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -93,6 +94,7 @@ type words struct {
 	at         map[string]int32
 	dictionary arrowText
 	indices    []int32
+	valid      []byte // a bitmap
 }
 
 // text writes a column of words that come with how often they follow each other; an optional one is NULL where it is "". The
@@ -116,9 +118,7 @@ func (p *readingParquet) text(group file.SerialRowGroupWriter, optional bool, al
 			w.dictionary.add(s, 1, false)
 		}
 		for range times {
-			if there {
-				w.indices = append(w.indices, index)
-			}
+			w.indices = append(w.indices, index) // also where there is none: the library counts those too
 			if optional {
 				p.levels = append(p.levels, level(there))
 			}
@@ -137,14 +137,28 @@ func (p *readingParquet) text(group file.SerialRowGroupWriter, optional bool, al
 	if err := encoder.PutDictionary(dictionary); err != nil {
 		return err
 	}
-	if err := column.WriteDictIndices(int32Array(w.indices), levels, nil); err != nil {
+	if err := column.WriteDictIndices(w.array(levels), levels, nil); err != nil {
 		return err
 	}
 	return column.Close()
 }
 
-func int32Array(values []int32) arrow.Array {
-	return array.MakeFromData(array.NewData(arrow.PrimitiveTypes.Int32, len(values), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(values))}, nil, 0, 0))
+// array is the indices with a place for each row; levels tell which of them are words. Without levels all are.
+func (w *words) array(levels []int16) arrow.Array {
+	buffers := []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(w.indices))}
+	w.valid = append(w.valid[:0], make([]byte, bitutil.BytesForBits(int64(len(levels))))...)
+	nulls := 0
+	for i, l := range levels {
+		if l == level(true) {
+			w.valid[i/8] |= 1 << (i % 8)
+		} else {
+			nulls++
+		}
+	}
+	if nulls > 0 {
+		buffers[0] = memory.NewBufferBytes(w.valid)
+	}
+	return array.MakeFromData(array.NewData(arrow.PrimitiveTypes.Int32, len(w.indices), buffers, nil, nulls, 0))
 }
 
 func (p *readingParquet) int64s(group file.SerialRowGroupWriter, values []int64, levels []int16) error {
