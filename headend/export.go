@@ -9,7 +9,6 @@ type ExportFormat struct {
 	Profile   string // the parameter of the media type that tells it from another format of the same; "" for none
 	Charset   string // "" for none
 	Extension string // of a file, with its dot
-	Intervals bool   // it carries energy of intervals, never readings as they were read
 	Words     string // what it is, for who reads the description
 }
 
@@ -31,6 +30,14 @@ type ExportRequest struct {
 	Format string
 	Limit  int    // most rows; 0 for all
 	Cursor string // where an export before stopped; "" from the beginning
+}
+
+// RunExport is a billing run in a format of billing systems.
+type RunExport struct {
+	ID       string // or number, of a run that is made
+	Format   string
+	Sender   string // participant ids, of NEM12 alone
+	Receiver string
 }
 
 // ErrUnfit says that a format cannot carry what was asked for: the error has the reason.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"lastgasp/headend"
 	"lastgasp/headend/billing"
+	"lastgasp/headend/billing/export"
 	"lastgasp/headend/billing/office"
 	"lastgasp/timeseries"
 )
@@ -26,6 +29,15 @@ func (b billingAnswers) AskRun(ctx context.Context, run headend.BillingRun) (hea
 
 func (b billingAnswers) Changes(ctx context.Context, since, id string, tell func(any) error) error {
 	return b.office.Changes(ctx, since, id, func(c billing.Change) error { return tell(c) })
+}
+
+// ExportRun tells what a format cannot carry as a fault of the request.
+func (b billingAnswers) ExportRun(ctx context.Context, of headend.RunExport, w io.Writer) error {
+	_, err := writeRun(ctx, b.Store, of, w)
+	if errors.Is(err, export.ErrRow) {
+		return &headend.BadRequest{Reason: "the format cannot carry this run: " + err.Error()}
+	}
+	return err
 }
 
 // registerDocument is a register at a cut-off.

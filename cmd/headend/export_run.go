@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"lastgasp/headend"
 	"lastgasp/headend/billing"
 	"lastgasp/headend/billing/export"
 	"lastgasp/headend/billing/office"
@@ -30,46 +31,52 @@ func (c *exportOfRun) Run(p *program) error {
 }
 
 func (c *exportOfRun) export(ctx context.Context, store *timeseries.Store, stderr io.Writer) error {
-	run, err := store.BillingRun(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	if run.State != "made" {
-		return fmt.Errorf("run %d is not made: it is %s", run.Number, run.State)
-	}
-	intervals := c.Format == "nem12" || c.Format == "espi"
-	if intervals && !run.Values {
-		return fmt.Errorf("run %d holds no intervals, which %s is made of: make one with --values", run.Number, c.Format)
-	}
-	snapshot, err := billing.OpenSnapshot(store.BillingBytes(ctx, run.ID))
-	if err != nil {
-		return err
-	}
-	zone, err := time.LoadLocation(snapshot.Header.Zone)
-	if err != nil {
-		return fmt.Errorf("zone of run %d: %w", run.Number, err)
-	}
-	first, err := snapshot.Next()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	o := export.Options{Zone: zone, Made: run.Made, Sender: c.Sender, Receiver: c.Receiver, Quantities: run.Quantities}
-	if len(first.Values) > 0 {
-		o.Interval = first.Values[0].Period.Length()
-	}
-	rows := rowsOfRun(snapshot, first, err, intervals)
 	n := 0
-	if err := wholeFile(c.Out, func(w io.Writer) error {
-		out, err := export.New(c.Format, w, o)
-		if err == nil {
-			n, err = export.Copy(out, rows)
-		}
+	if err := wholeFile(c.Out, func(w io.Writer) (err error) {
+		n, err = writeRun(ctx, store, headend.RunExport{ID: c.ID, Format: c.Format, Sender: c.Sender, Receiver: c.Receiver}, w)
 		return err
 	}); err != nil {
 		return err
 	}
 	fmt.Fprintln(stderr, strconv.Itoa(n), "rows")
 	return nil
+}
+
+// writeRun writes what the snapshot of a run holds, and tells how many rows that were. Errors are those of the store,
+// *headend.BadRequest for what cannot be had of this run, export.ErrRow for a row the format cannot carry, and what w said.
+func writeRun(ctx context.Context, store *timeseries.Store, of headend.RunExport, w io.Writer) (int, error) {
+	run, err := store.BillingRun(ctx, of.ID)
+	if err != nil {
+		return 0, err
+	}
+	if run.State != "made" {
+		return 0, &headend.BadRequest{Reason: fmt.Sprintf("run %d is not made: it is %s", run.Number, run.State)}
+	}
+	intervals := of.Format == "nem12" || of.Format == "espi"
+	if intervals && !run.Values {
+		return 0, &headend.BadRequest{Reason: fmt.Sprintf("run %d holds no intervals, which %s is made of: make one with values", run.Number, of.Format)}
+	}
+	snapshot, err := billing.OpenSnapshot(store.BillingBytes(ctx, run.ID))
+	if err != nil {
+		return 0, err
+	}
+	zone, err := time.LoadLocation(snapshot.Header.Zone)
+	if err != nil {
+		return 0, fmt.Errorf("zone of run %d: %w", run.Number, err)
+	}
+	first, end := snapshot.Next()
+	if end != nil && !errors.Is(end, io.EOF) {
+		return 0, end
+	}
+	o := export.Options{Zone: zone, Made: run.Made, Sender: of.Sender, Receiver: of.Receiver, Quantities: run.Quantities}
+	if len(first.Values) > 0 {
+		o.Interval = first.Values[0].Period.Length()
+	}
+	out, err := export.New(of.Format, w, o)
+	if err != nil {
+		return 0, &headend.BadRequest{Reason: fmt.Sprintf("run %d: %v", run.Number, err)}
+	}
+	return export.Copy(out, rowsOfRun(snapshot, first, end, intervals))
 }
 
 // rowsOfRun are the rows of a snapshot whose first line has been read. What the ledger proved is known by the method of the

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,15 @@ func TestARunInEveryFormat(t *testing.T) {
 		if again, err := write(format); err != nil || !bytes.Equal(text, again) {
 			t.Errorf("%s: other bytes the second time, %v", format, err)
 		}
+		status, header, body := c.ask(t, "/api/v1/billing/runs/"+run.ID+"/export?format="+format, "image/png", "")
+		if status != http.StatusOK || !bytes.Equal(body, text) {
+			t.Errorf("%s over HTTP: %d, %d bytes, the file has %d", format, status, len(body), len(text))
+		}
+		if format != "csv" { // Accept alone gives the same
+			if _, again, other := c.ask(t, "/api/v1/billing/runs/"+run.ID+"/export", header.Get("Content-Type"), ""); !bytes.Equal(other, text) || again.Get("Content-Type") != header.Get("Content-Type") {
+				t.Errorf("%s by Accept: %s, %d bytes", format, again.Get("Content-Type"), len(other))
+			}
+		}
 		switch format {
 		case "csv":
 			rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
@@ -72,6 +82,26 @@ func TestARunInEveryFormat(t *testing.T) {
 	// U1 is no NMI: the refusal names it, and no file is left.
 	if _, err := write("nem12"); !errors.Is(err, export.ErrRow) || !strings.Contains(err.Error(), "U1") {
 		t.Errorf("%v", err)
+	}
+	plain := c.run(t, `{"from":"2026-10-01","to":"2026-10-03","by":"test"}`)
+	path := "/api/v1/billing/runs/" + run.ID + "/export"
+	for _, q := range []struct {
+		path, accept string
+		status       int
+		words        string
+	}{
+		{path + "?format=nem12&sender=MDPX&receiver=RETX", "", 422, "U1"},
+		{path + "?format=nem12", "", 422, "nem12"},
+		{path + "?format=xlsx", "", 422, "there is no such format"},
+		{path + "?format=csv&sender=MDPX", "", 422, "query.sender"},
+		{path + "?interval=30m", "", 422, "unknown parameter"},
+		{path, "image/png", 406, "application/atom+xml"},
+		{"/api/v1/billing/runs/99/export", "", 404, "unknown billing run"},
+		{"/api/v1/billing/runs/" + plain.ID + "/export?format=espi", "", 422, "holds no intervals"},
+	} {
+		if status, header, body := c.ask(t, q.path, q.accept, ""); status != q.status || header.Get("Content-Type") != "application/problem+json" || !strings.Contains(string(body), q.words) {
+			t.Errorf("%s: %d %s, wanted %d with %q", q.path, status, body, q.status, q.words)
+		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 6 {
 		t.Errorf("%v, %v", entries, err)

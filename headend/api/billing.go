@@ -33,6 +33,8 @@ type Billing interface {
 	BillingRuns(ctx context.Context, state string, before int64, limit int) ([]headend.BillingRun, error)
 	BillingRun(ctx context.Context, id string) (headend.BillingRun, error)
 	BillingBytes(ctx context.Context, id string) io.Reader
+	// ExportRun writes a run that is made. Its errors are *headend.BadRequest too for what the format cannot carry.
+	ExportRun(ctx context.Context, of headend.RunExport, w io.Writer) error
 	// Changes tells a document for each line that differs between two runs.
 	Changes(ctx context.Context, since, id string, tell func(document any) error) error
 }

@@ -32,6 +32,7 @@ const (
 func (a *API) pulls(h huma.API, mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/billing/registers", a.registers)
 	mux.HandleFunc("GET /api/v1/billing/runs/{id}/snapshot", a.snapshot)
+	mux.HandleFunc("GET /api/v1/billing/runs/{id}/export", a.exportOfRun)
 	mux.HandleFunc("GET /api/v1/billing/runs/{id}/changes", a.changes)
 	text := &huma.Schema{Type: huma.TypeString}
 	param := func(name, in, doc string) *huma.Param {
@@ -52,6 +53,14 @@ func (a *API) pulls(h huma.API, mux *http.ServeMux) {
 		param("limit", "query", "of a page, at most 10,000; default: 1,000"), param("cursor", "query", "next of the page before"))
 	add("run-snapshot", "/api/v1/billing/runs/{id}/snapshot", "The bytes of a run that is made, the same each time",
 		"Lines of JSON: a header, a line for each usage point and quantity, totals. Their SHA-256 is the id of the run.", lines, param("id", "path", "id or number of the run"))
+	forms, words := map[string]*huma.MediaType{}, make([]string, 0, len(runFormats))
+	for _, f := range runFormats {
+		forms[f.ContentType()] = &huma.MediaType{Schema: text}
+		words = append(words, f.Name+" ("+f.ContentType()+"): "+f.Words)
+	}
+	add("export-run", "/api/v1/billing/runs/{id}/export", "A run that is made, in a format of billing systems", "Accept or format chooses: "+strings.Join(words, "; ")+
+		". The same bytes each time. An answer that breaks off is not whole.", forms, param("id", "path", "id or number of the run"), param("format", "query", "name of a format, before Accept"),
+		param("sender", "query", "participant id of the sender, of NEM12"), param("receiver", "query", "participant id of the receiver, of NEM12"))
 	add("run-changes", "/api/v1/billing/runs/{id}/changes", "What differs in a run from an earlier one over the same period, a line of JSON each",
 		"What changed of what was handed out: consumption, the gate's word, demand, and each interval with its value before and after.", lines,
 		param("id", "path", "id or number of the run"), param("since", "query", "id or number of the earlier run"))

@@ -101,6 +101,7 @@ var permissions = map[string]rule{
 	"get-run":             {permission: headend.MayBill, whole: true},
 	"ask-run":             {permission: headend.MayBill, whole: true},
 	"run-snapshot":        {permission: headend.MayBill, whole: true},
+	"export-run":          {permission: headend.MayBill, whole: true},
 	"run-changes":         {permission: headend.MayBill, whole: true},
 
 	"list-quarantine":    look,

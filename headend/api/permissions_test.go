@@ -33,7 +33,7 @@ oed: decide-outage put-plan drop-plan
 ed: replay-quarantined attach-meter close-period
 ed: list-webhooks get-webhook ping-webhook list-deliveries get-delivery redeliver
 d: add-webhook change-webhook drop-webhook renew-webhook-secret
-bd: billing-consumption billing-registers list-runs get-run ask-run run-snapshot run-changes
+bd: billing-consumption billing-registers list-runs get-run ask-run run-snapshot export-run run-changes
 `
 
 func rolesOfRoutes(t *testing.T) map[string]string {
