@@ -41,7 +41,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	_, err = os.Stat(filepath.Join(scripts, "node_modules", "playwright-core", "package.json"))
 	need("playwright-core", "make packages-test installs it (npm ci in headend/console/browser)", err == nil)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	p := newProcess(t)
 	scenario, err := filepath.Abs("testdata/console.yaml")
