@@ -54,12 +54,12 @@ func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.A
 	if n := len(d.Slots); n == 0 || n > 60 || len(d.Begins) != n {
 		return a, fmt.Errorf("a duty of %d slots and %d begins: 1 to 60 slots are possible, each with its begin", n, len(d.Begins))
 	}
-	if err := b.members(ctx, d.Hour); err != nil {
-		return a, fmt.Errorf("who owes: %w", err)
-	}
 	if _, err = b.tx.Exec(ctx, sqlBillingAssessStage); err == nil {
+		err = b.members(ctx, d.Hour)
+	}
+	if err == nil {
 		_, err = b.tx.Exec(ctx, strings.ReplaceAll(sqlBillingAssessOwed, "/*register*/", string(d.Quantity)),
-			d.Slots, d.Slots[0], d.Tolerance, d.Within, d.Slots[len(d.Slots)-1], int16(d.Against), notNil(d.Models), d.Others)
+			d.Slots, moved(d.Slots, -d.Tolerance), moved(d.Slots, d.Tolerance), moved(d.Slots, d.Within), int16(d.Against), notNil(d.Models), d.Others)
 	}
 	if err == nil {
 		_, err = b.tx.Exec(ctx, "SET LOCAL enable_nestloop = on")
@@ -77,19 +77,30 @@ func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.A
 	return a, nil
 }
 
+// moved are times, all by as much.
+func moved(times []time.Time, by time.Duration) []time.Time {
+	m := make([]time.Time, len(times))
+	for i, t := range times {
+		m[i] = t.Add(by)
+	}
+	return m
+}
+
 // members joins anew who owes what, if the registry has changed since it was joined.
 func (b *billingKeeper) members(ctx context.Context, from time.Time) error {
 	var changes int64
 	var fresh bool
-	if err := b.tx.QueryRow(ctx, sqlBillingMembers).Scan(&changes, &fresh); err != nil || fresh {
-		return err
+	if err := b.tx.QueryRow(ctx, sqlBillingMembers).Scan(&changes, &fresh); err != nil {
+		return fmt.Errorf("who owes: %w", err)
+	} else if fresh {
+		return nil
 	}
 	for _, statement := range []struct {
 		sql  string
 		args []any
 	}{{"TRUNCATE duty_member", nil}, {sqlBillingMembersPart, nil}, {sqlBillingMembersMake, []any{from}}, {"ANALYZE duty_member, duty_part", nil}, {sqlBillingMembersMade, []any{changes}}} {
 		if _, err := b.tx.Exec(ctx, statement.sql, statement.args...); err != nil {
-			return err
+			return fmt.Errorf("who owes: %w", err)
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 -- Counts read success, and opens gaps or lets open ones go on. Index: gap (usage_point, quantity, gap_to).
 WITH alike AS MATERIALIZED (
-  SELECT part, owed, got, in_time, count(*) AS devices FROM duty_owed GROUP BY part, owed, got, in_time
+  SELECT part, owed, got, in_time, sum(devices) AS devices FROM duty_owed GROUP BY part, owed, got, in_time
 ), counted AS (
   INSERT INTO read_success (hour, organisation, gateway, model, schedule, quantity, expected, in_time, late)
   SELECT $3, p.organisation, p.gateway, p.model, $4, $5, sum(bit_count(owed::bit(64)) * devices), sum(bit_count(in_time::bit(64)) * devices), sum(bit_count((got & ~in_time)::bit(64)) * devices)
@@ -10,7 +10,7 @@ WITH alike AS MATERIALIZED (
   SELECT usage_point, ($1::timestamptz[])[min(n)] AS gap_from, ($2::timestamptz[])[max(n)] AS gap_to
   FROM (
     SELECT usage_point, n, n - row_number() OVER (PARTITION BY usage_point ORDER BY n) AS island
-    FROM (SELECT usage_point, bit_or(owed & ~got) AS lost FROM duty_owed WHERE owed <> got GROUP BY usage_point) l
+    FROM (SELECT usage_point, bit_or(owed & ~got) AS lost FROM duty_owed WHERE usage_point IS NOT NULL GROUP BY usage_point) l
     CROSS JOIN generate_series(1, cardinality($2::timestamptz[])) AS n
     WHERE (lost >> (n - 1)) & 1 = 1
   ) b

@@ -1,22 +1,31 @@
--- What each member of a duty owes and has brought. Slots are bits, the first the lowest. Index: reading (time), which is read as
--- far as the slots reach. In place of the mark stands the register's column.
+-- What members of a duty owe and have brought: those that have brought all together, others with their usage points. Slots are
+-- bits, the first the lowest; each opens, closes and is late after times of its own. Index: reading (time), which is read as far
+-- as the slots reach. In place of the mark stands the register's column. OFFSET 0 has what stands below it worked out once a row.
 WITH seen AS (
-  SELECT meter, bit_or(1::bigint << (n - 1)) AS got, bit_or(CASE WHEN received <= ($1::timestamptz[])[n] + $4::interval THEN 1::bigint << (n - 1) ELSE 0 END) AS in_time
+  SELECT meter, bit_or(1::bigint << (n - 1)) AS got, bit_or(1::bigint << (n - 1)) FILTER (WHERE received <= ($4::timestamptz[])[n]) AS in_time
   FROM (
-    SELECT meter, time, received, width_bucket(time, (SELECT array_agg(t - $3::interval ORDER BY t) FROM unnest($1::timestamptz[]) t)) AS n
+    SELECT meter, time, received, width_bucket(time, $2::timestamptz[]) AS n
     FROM reading
-    WHERE time >= $2::timestamptz - $3::interval AND time <= $5::timestamptz + $3::interval AND /*register*/ IS NOT NULL AND quality & $6 = 0
+    WHERE time >= ($2::timestamptz[])[1] AND time <= ($3::timestamptz[])[cardinality($3::timestamptz[])] AND /*register*/ IS NOT NULL AND quality & $5 = 0
+    OFFSET 0
   ) r
-  WHERE n > 0 AND time <= ($1::timestamptz[])[n] + $3::interval
+  WHERE time <= ($3::timestamptz[])[n]
   GROUP BY meter
+), member AS (
+  SELECT device, usage_point, part,
+    CASE WHEN valid_from < ($1::timestamptz[])[1] AND valid_to >= ($1::timestamptz[])[cardinality($1::timestamptz[])] THEN (1::bigint << cardinality($1::timestamptz[])) - 1
+         ELSE (SELECT bit_or(1::bigint << (n - 1)::int) FROM unnest($1::timestamptz[]) WITH ORDINALITY AS t (t, n) WHERE valid_from < t AND t <= valid_to) END AS owed
+  FROM duty_member
+  WHERE valid_from < ($1::timestamptz[])[cardinality($1::timestamptz[])] AND valid_to >= ($1::timestamptz[])[1]
+    AND part IN (SELECT number FROM duty_part p WHERE p.model = ANY ($6::text[]) OR $7 AND NOT EXISTS (SELECT FROM meter_type t WHERE t.model = p.model))
+  OFFSET 0
 )
-INSERT INTO duty_owed (usage_point, part, owed, got, in_time)
-SELECT m.usage_point, m.part, o.owed, coalesce(s.got, 0) & o.owed AS got, coalesce(s.in_time, 0) & o.owed AS in_time
-FROM duty_member m
-LEFT JOIN seen s ON s.meter = m.device
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN m.valid_from < $2 AND m.valid_to >= $5 THEN (1::bigint << cardinality($1::timestamptz[])) - 1
-              ELSE (SELECT bit_or(1::bigint << (n - 1)::int) FROM unnest($1::timestamptz[]) WITH ORDINALITY AS t (t, n) WHERE m.valid_from < t AND t <= m.valid_to) END AS owed
+INSERT INTO duty_owed (usage_point, part, owed, got, in_time, devices)
+SELECT CASE WHEN owed <> got THEN usage_point END, part, owed, got, in_time, count(*)
+FROM (
+  SELECT m.usage_point, m.part, m.owed, coalesce(s.got, 0) & m.owed AS got, coalesce(s.in_time, 0) & m.owed AS in_time
+  FROM member m LEFT JOIN seen s ON s.meter = m.device
+  WHERE m.owed <> 0
+  OFFSET 0
 ) o
-WHERE m.valid_from < $5 AND m.valid_to >= $2 AND o.owed <> 0
-  AND m.part = ANY (ARRAY(SELECT number FROM duty_part p WHERE p.model = ANY ($7::text[]) OR $8 AND NOT EXISTS (SELECT FROM meter_type t WHERE t.model = p.model)))
+GROUP BY 1, 2, 3, 4, 5
