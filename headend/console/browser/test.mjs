@@ -92,6 +92,23 @@ try {
     must(Date.now() < end, `SAIDI of the month stays ${before}`);
   }
 
+  await page.click('[data-language]');
+  await page.waitForFunction(() => document.documentElement.lang === 'en' && document.querySelector('nav')?.textContent?.includes('Outages'));
+  await page.click('[data-language]');
+  await page.waitForFunction(() => document.documentElement.lang === 'vi' && document.querySelector('nav')?.textContent?.includes('Mất điện'));
+  say('the language switches');
+
+  const viewer = await open(VIEWER, VIEWER_PASSWORD);
+  await viewer.goto(BASE + fresh);
+  await viewer.waitForSelector('article .trail');
+  must((await viewer.$('[data-decide]')) === null, 'a viewer is offered to decide');
+  const refused = await viewer.evaluate(async (path) => {
+    const { csrf } = await (await fetch('/api/v1/session')).json();
+    return (await fetch('/api/v1' + path, { method: 'PATCH', headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf }, body: '{"cause":"animal"}' })).status;
+  }, fresh);
+  must(refused === 403, `a viewer who decides gets ${refused}, want 403`);
+  say('a viewer cannot classify');
+
   must(faults.length === 0, faults.join('\n'));
 } catch (fault) {
   console.error(fault.message);
