@@ -56,11 +56,11 @@ func TestCheckFindsFaultsOfADatabase(t *testing.T) {
 		return args
 	}
 	url := server.Database(t)
-	status, found := findings(t, set(url)...)
+	_, found := findings(t, set(url)...)
 	expectFinding(t, found, levelWarn, "schema", "nothing is in the database yet")
 
 	store := storetest.OpenURL(t, url, timeseries.Options{Engine: timeseries.Postgres})
-	status, found = findings(t, set(url)...)
+	status, found := findings(t, set(url)...)
 	expectFinding(t, found, levelOK, "schema", "up to date")
 	expectFinding(t, found, levelOK, "clock", "differ by")
 	expectFinding(t, found, levelWarn, "backup", "no backup is known")

@@ -104,7 +104,7 @@ func (h *hasher) key(ctx context.Context, password string, salt []byte, cost Cos
 func parsePHC(text string) (cost Cost, salt, key []byte, err error) {
 	parts := strings.Split(text, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
-		return cost, nil, nil, fmt.Errorf("stored password: not in the form $argon2id$...")
+		return cost, nil, nil, fmt.Errorf("stored password: not in the form $argon2id$v=19$m=..,t=..,p=..$salt$key")
 	}
 	var version int
 	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &cost.Memory, &cost.Passes, &cost.Threads); err != nil {

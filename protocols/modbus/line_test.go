@@ -119,7 +119,7 @@ func TestALostFrameIsAskedForAgain(t *testing.T) {
 				begin := time.Now().Truncate(15 * time.Minute)
 				out, d, stop := simulate(t, s, Config{Devices: []Device{{ID: "M1", Address: "tcp://gateway", Unit: 1, Profile: "small_meter",
 					Intervals: map[string]time.Duration{"live": c.interval}}}}, p)
-				wait(begin.Add(45*time.Minute + 30*time.Second + 500*time.Millisecond).Sub(time.Now()))
+				wait(time.Until(begin.Add(45*time.Minute + 30*time.Second + 500*time.Millisecond)))
 				stop()
 				got, counts := of(out.all(), "M1"), d.Counts()
 				if c.interval == time.Second { // the rest of the last half minute
