@@ -81,17 +81,29 @@ func (c *deviceCache) get(id headend.DeviceID) *registered {
 // not say which: that is for the log of refused connections, not for who is knocking.
 var ErrCredentials = errors.New("unknown device or wrong password")
 
-// Authenticate checks the password of a device and returns its standing, or ErrCredentials.
-func (s *Store) Authenticate(id headend.DeviceID, password []byte) (headend.Standing, error) {
+// Authenticate checks the password of a device and returns its standing and what Credential says of the password, or
+// ErrCredentials.
+func (s *Store) Authenticate(id headend.DeviceID, password []byte) (headend.Standing, headend.Credential, error) {
 	d := s.devices.get(id)
 	if d == nil || d.hash == nil || d.standing.State == headend.DeviceRetired {
-		return headend.Standing{}, ErrCredentials
+		return headend.Standing{}, "", ErrCredentials
 	}
 	if subtle.ConstantTimeCompare(hashSecret(d.salt, password), d.hash) != 1 {
-		return headend.Standing{}, ErrCredentials
+		return headend.Standing{}, "", ErrCredentials
 	}
-	return d.standing, nil
+	return d.standing, credentialOf(d), nil
 }
+
+// Credential stands for the password a device has now; "" where it has none, or is unknown.
+func (s *Store) Credential(id headend.DeviceID) headend.Credential {
+	if d := s.devices.get(id); d != nil {
+		return credentialOf(d)
+	}
+	return ""
+}
+
+// credentialOf is the salt: each password that is stored gets a random one of its own.
+func credentialOf(d *registered) headend.Credential { return headend.Credential(d.salt) }
 
 // hashSecret is SHA-256 of salt and password. Device passwords are long random strings (at least 16
 // characters), so a slow hash would add nothing but a way to stall the broker in a reconnect storm.
@@ -105,6 +117,11 @@ func hashSecret(salt, password []byte) []byte {
 // Reload reads the registry's index again where an import, by whatever process, has changed the registry since. Both indices
 // are in memory until the new one is whole.
 func (s *Store) Reload(ctx context.Context) error {
+	done, err := s.readingRegistry(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	version, err := s.registryVersion(ctx)
 	if err != nil || s.devices.has(version) {
 		return err
@@ -141,6 +158,16 @@ func (s *Store) Reload(ctx context.Context) error {
 		s.changes.tell()
 	}
 	return nil
+}
+
+// readingRegistry is passed by one reader at a time, until done: what was read first must not replace what was read later.
+func (s *Store) readingRegistry(ctx context.Context) (done func(), err error) {
+	select {
+	case s.reading <- struct{}{}:
+		return func() { <-s.reading }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read the registry: %w", ctx.Err())
+	}
 }
 
 // has tells whether the index was read from this version of the registry.

@@ -2,7 +2,6 @@ package timeseries
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
 	"iter"
@@ -11,9 +10,6 @@ import (
 
 	"lastgasp/headend"
 )
-
-// saltBytes is the length of a device secret's random salt.
-const saltBytes = 16
 
 // ImportDevices brings devices and their installations in. A device in several lines has been installed
 // in several places, one after the other; an installation with a later From closes an open one. An
@@ -80,10 +76,7 @@ func (d deviceSecrets) write(ctx context.Context, tx pgx.Tx) error {
 		if !ok || hash != nil && subtle.ConstantTimeCompare(hashSecret(salt, []byte(secret.password)), hash) == 1 {
 			return nil
 		}
-		fresh := make([]byte, saltBytes)
-		if _, err := rand.Read(fresh); err != nil {
-			return fmt.Errorf("salt: %w", err)
-		}
+		fresh := newSalt()
 		changed = append(changed, []any{number, fresh, hashSecret(fresh, []byte(secret.password))})
 		return nil
 	})

@@ -179,10 +179,10 @@ func TestPasswordsAreStoredHashed(t *testing.T) {
 		if err := s.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Authenticate("M1", []byte("a long enough secret")); err != nil {
+		if _, _, err := s.Authenticate("M1", []byte("a long enough secret")); err != nil {
 			t.Errorf("the right password: %v", err)
 		}
-		if _, err := s.Authenticate("M1", []byte("a long enough secreT")); !errors.Is(err, timeseries.ErrCredentials) {
+		if _, _, err := s.Authenticate("M1", []byte("a long enough secreT")); !errors.Is(err, timeseries.ErrCredentials) {
 			t.Errorf("a wrong password: %v", err)
 		}
 		expectRows(t, s, `SELECT octet_length(secret_salt), octet_length(secret_hash) FROM device WHERE id = 'M1'`, "16 32")
@@ -190,7 +190,7 @@ func TestPasswordsAreStoredHashed(t *testing.T) {
 		if err := s.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Authenticate("M1", []byte("a long enough secret")); !errors.Is(err, timeseries.ErrCredentials) {
+		if _, _, err := s.Authenticate("M1", []byte("a long enough secret")); !errors.Is(err, timeseries.ErrCredentials) {
 			t.Errorf("the former password: %v", err)
 		}
 	})

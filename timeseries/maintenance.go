@@ -3,20 +3,21 @@ package timeseries
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
+
+	"lastgasp/headend"
 )
 
 // Run keeps the store in order until ctx ends: partitions made two months ahead, roll-ups settled, the
-// registry's index read again when an import says so. A fault is logged and tried again; it never ends
-// the process.
+// registry's index read again when an import says so, and a device when its password has changed. A fault
+// is logged and tried again; it never ends the process.
 func (s *Store) Run(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
-	listening := make(chan struct{})
-	go func() {
-		defer close(listening)
-		s.listen(ctx, changed)
-	}()
-	defer func() { <-listening }()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { s.listen(ctx, changed) })
+	beside.Go(func() { s.follow(ctx, changed) })
 	tick, hourly := time.NewTicker(time.Minute), time.NewTicker(time.Hour)
 	defer tick.Stop()
 	defer hourly.Stop()
@@ -25,16 +26,34 @@ func (s *Store) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-changed:
-			if err := s.Reload(ctx); err != nil && ctx.Err() == nil {
-				s.log.Error("registry not read again", slog.Any("error", err))
-			}
 		case now := <-tick.C:
 			s.maintain(ctx, now)
 		case now := <-hourly.C:
 			s.refreshLate(ctx, now)
 			s.refreshParts(ctx)
 			s.forget(ctx, now)
+		}
+	}
+}
+
+// follow reads again what others have changed in the registry, beside roll-ups that may take minutes: who has lost a right, or a
+// password, must not stay for so long.
+func (s *Store) follow(ctx context.Context, changed <-chan struct{}) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-changed:
+			if err := s.Reload(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("registry not read again", slog.Any("error", err))
+			}
+		case <-s.renewed.some():
+			if err := s.renew(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("changed passwords of devices not read; they are in a moment", slog.Any("error", err))
+				select {
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+				}
+			}
 		}
 	}
 }
@@ -92,7 +111,7 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	}
 }
 
-// listen waits for what other processes tell (NOTIFY registry, outage, evidence, webhook) and passes each on.
+// listen waits for what other processes tell (NOTIFY registry, credential, outage, evidence, webhook) and passes each on.
 func (s *Store) listen(ctx context.Context, changed chan<- struct{}) {
 	said := false
 	for ctx.Err() == nil {
@@ -122,23 +141,25 @@ func (s *Store) listenOnce(ctx context.Context, changed chan<- struct{}) (heard 
 			s.log.Debug("close listening connection", slog.Any("error", err))
 		}
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN registry; LISTEN outage; LISTEN evidence; LISTEN webhook"); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN registry; LISTEN credential; LISTEN outage; LISTEN evidence; LISTEN webhook"); err != nil {
 		return false, err
 	}
 	for _, channel := range []string{"registry", "outage", "evidence", "webhook"} { // what came while nobody listened
-		s.heard(channel, changed)
+		s.heard(channel, "", changed)
 	}
 	for {
 		told, err := conn.Conn().WaitForNotification(ctx)
 		if err != nil {
 			return true, err
 		}
-		s.heard(told.Channel, changed)
+		s.heard(told.Channel, told.Payload, changed)
 	}
 }
 
-func (s *Store) heard(channel string, changed chan<- struct{}) {
+func (s *Store) heard(channel, payload string, changed chan<- struct{}) {
 	switch channel {
+	case "credential":
+		s.renewed.add(headend.DeviceID(payload))
 	case "outage":
 		s.outages.tell()
 	case "evidence":

@@ -52,6 +52,8 @@ var (
 	sqlPartNodeRefresh string
 	//go:embed sql/part_wholly.sql
 	sqlPartWholly string
+	//go:embed sql/part_wholly_device.sql
+	sqlPartWhollyDevice string
 )
 
 // limit makes a transaction one that sees a part of the organisation alone.

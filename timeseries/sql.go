@@ -18,6 +18,10 @@ var (
 	sqlDevicePolled string
 	//go:embed sql/device_register.sql
 	sqlDeviceRegister string
+	//go:embed sql/device_secret_lock.sql
+	sqlDeviceSecretLock string
+	//go:embed sql/device_secret_write.sql
+	sqlDeviceSecretWrite string
 	//go:embed sql/device_by_ids.sql
 	sqlDeviceByIDs string
 	//go:embed sql/quantity_all.sql

@@ -61,6 +61,10 @@ type Store struct {
 	outages    subscribers // outages or the ledger have changed
 	evidence   subscribers // a plan or decision has been stored
 	webhooks   subscribers // deliveries have been written down
+
+	secrets subscribers   // passwords of devices have changed, and are known here
+	renewed renewed       // those that are not yet
+	reading chan struct{} // of the registry, by one at a time
 }
 
 // Open connects, brings the schema up to date and loads the registry's index. It returns ErrMismatch
@@ -110,7 +114,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", withoutSecret(err))
 	}
-	s := &Store{pool: pool, zone: options.Zone, log: options.Log, retain: options.Retain, quarantine: options.Quarantine}
+	s := &Store{pool: pool, zone: options.Zone, log: options.Log, retain: options.Retain, quarantine: options.Quarantine, reading: make(chan struct{}, 1)}
 	s.devices.maxNew = options.MaxNew
 	if err := s.prepare(ctx, options); err != nil {
 		pool.Close()

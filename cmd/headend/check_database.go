@@ -82,8 +82,11 @@ func (c *checkup) database(ctx context.Context) {
 }
 
 func (c *checkup) server(i *headend.Inspection) {
-	major, _ := strconv.Atoi(strings.FieldsFunc(i.Server+".", func(r rune) bool { return r < '0' || r > '9' })[0])
+	digits := strings.FieldsFunc(i.Server, func(r rune) bool { return r < '0' || r > '9' })
+	major, err := strconv.Atoi(strings.Join(digits[:min(1, len(digits))], ""))
 	switch {
+	case err != nil:
+		c.add(levelWarn, "database", fmt.Sprintf("the server calls its version %q, which is not understood", i.Server), fmt.Sprintf("PostgreSQL %d or newer is needed", oldestMajor))
 	case major < oldestMajor:
 		c.add(levelFail, "database", fmt.Sprintf("PostgreSQL %s is too old", i.Server), fmt.Sprintf("%d or newer is needed", oldestMajor))
 	case !i.Durable:

@@ -3,6 +3,7 @@
 //
 //	headend serve                          everything, until a signal
 //	headend import usage-points FILE.csv   the registry, from files
+//	headend device password ID             another password for a device, which cuts off who has the former one
 //	headend outages                        the open outages of a running head-end, in a terminal
 //	headend check                          what is wrong with an installation, in words
 //	headend migrate                        the database's schema, without starting anything

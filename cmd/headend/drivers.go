@@ -96,7 +96,7 @@ func (d *drivers) stages(sink protocols.Sink) []stage {
 }
 
 // guarded is the embedded broker with an eye on the registry: a device whose right has ended or changed
-// since it logged in is disconnected.
+// since it logged in, or whose password has, is disconnected.
 type guarded struct {
 	broker *broker.Broker
 	access *deviceAccess
@@ -106,6 +106,8 @@ type guarded struct {
 func (g *guarded) Run(ctx context.Context, sink protocols.Sink) error {
 	changed, cancel := g.access.store.Changed()
 	defer cancel()
+	renewed, cancelRenewed := g.access.store.CredentialsChanged()
+	defer cancelRenewed()
 	ended := make(chan error, 1)
 	go func() { ended <- g.broker.Run(ctx, sink) }()
 	for {
@@ -113,6 +115,8 @@ func (g *guarded) Run(ctx context.Context, sink protocols.Sink) error {
 		case err := <-ended:
 			return err
 		case <-changed:
+			g.broker.Recheck(g.access.allows)
+		case <-renewed:
 			g.broker.Recheck(g.access.allows)
 		}
 	}
@@ -131,31 +135,33 @@ func (a *deviceAccess) Authenticate(_ context.Context, login broker.Login) (brok
 	if id == "" {
 		id = headend.DeviceID(login.ClientID)
 	}
-	standing, err := a.standing(&id, login)
+	standing, credential, err := a.standing(&id, login)
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	return broker.Identity{Device: id, Gateway: standing.Kind == headend.KindGateway, Publish: a.publish}, nil
+	return broker.Identity{Device: id, Gateway: standing.Kind == headend.KindGateway, Credential: credential, Publish: a.publish}, nil
 }
 
-func (a *deviceAccess) standing(id *headend.DeviceID, login broker.Login) (headend.Standing, error) {
+func (a *deviceAccess) standing(id *headend.DeviceID, login broker.Login) (headend.Standing, headend.Credential, error) {
 	if login.CommonName != "" {
 		*id = headend.DeviceID(login.CommonName)
 		standing, known := a.store.Standing(*id)
 		if !known || standing.State == headend.DeviceRetired {
-			return standing, fmt.Errorf("certificate of %s: %w", *id, broker.ErrDenied)
+			return standing, "", fmt.Errorf("certificate of %s: %w", *id, broker.ErrDenied)
 		}
-		return standing, nil
+		return standing, "", nil
 	}
-	standing, err := a.store.Authenticate(*id, login.Password)
+	standing, credential, err := a.store.Authenticate(*id, login.Password)
 	if errors.Is(err, timeseries.ErrCredentials) {
-		return standing, fmt.Errorf("%s: %w", *id, broker.ErrDenied)
+		return standing, "", fmt.Errorf("%s: %w", *id, broker.ErrDenied)
 	}
-	return standing, err
+	return standing, credential, err
 }
 
-// allows tells whether a device that logged in, as a gateway or not, may go on as it is.
-func (a *deviceAccess) allows(id headend.DeviceID, gateway bool) bool {
-	standing, known := a.store.Standing(id)
-	return known && standing.State != headend.DeviceRetired && (standing.Kind == headend.KindGateway) == gateway
+// allows tells whether a device that logged in may go on as it is: it is what it was then, and the password it gave is its
+// password still. A certificate knows of no password.
+func (a *deviceAccess) allows(id broker.Identity) bool {
+	standing, known := a.store.Standing(id.Device)
+	return known && standing.State != headend.DeviceRetired && (standing.Kind == headend.KindGateway) == id.Gateway &&
+		(id.Credential == "" || a.store.Credential(id.Device) == id.Credential)
 }

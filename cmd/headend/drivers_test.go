@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lastgasp/headend/importer"
+	"lastgasp/protocols/broker"
 	"lastgasp/timeseries"
 )
 
@@ -97,8 +98,13 @@ func TestADeviceWhoseRightEndsIsDisconnected(t *testing.T) {
 	if _, err := io.ReadFull(stays, make([]byte, 2)); err != nil {
 		t.Errorf("a device with its right was disconnected: %v", err)
 	}
-	if !g.access.allows("M1", true) || g.access.allows("M1", false) || g.access.allows("M9", false) {
-		t.Error("allowed is what the registry does not say")
+	for _, c := range []struct {
+		id   broker.Identity
+		want bool
+	}{{broker.Identity{Device: "M1", Gateway: true}, true}, {broker.Identity{Device: "M1"}, false}, {broker.Identity{Device: "M9"}, false}} {
+		if g.access.allows(c.id) != c.want {
+			t.Errorf("%+v allowed: %v is not what the registry says", c.id, !c.want)
+		}
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -26,6 +26,7 @@ type commandLine struct {
 	Serve   serveCommand       `cmd:"" help:"Take in readings, store them, answer over HTTP, until SIGINT or SIGTERM."`
 	Demo    demoCommand        `cmd:"" help:"Serve, and simulate a district of 2,000 meters that talks to it."`
 	Import  importCommand      `cmd:"" help:"Bring the registry, planned outages and earlier interruptions in from CSV files."`
+	Device  deviceCommand      `cmd:"" help:"Passwords of devices."`
 	Outages outagesCommand     `cmd:"" help:"List the open outages of a running head-end, print one, or watch them change."`
 	Modbus  modbusCommand      `cmd:"" help:"Try Modbus devices: list models, read one, scan for units."`
 	Report  reportCommand      `cmd:"" help:"Reports from the ledger of interruptions: reliability, service, closed months."`

@@ -367,6 +367,9 @@ func (d *Doors) SetPassword(ctx context.Context, name, password string) error {
 	return d.store.SetPassword(ctx, a.Number, hash, nil)
 }
 
+// NewPassword makes a password for a person or a device.
+func (d *Doors) NewPassword() string { return NewPassword() }
+
 // AddToken makes a token and returns its secret, which cannot be had again.
 func (d *Doors) AddToken(ctx context.Context, t headend.Token) (secret string, made headend.Token, err error) {
 	t.Name = strings.TrimSpace(t.Name)

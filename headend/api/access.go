@@ -35,6 +35,8 @@ type Access interface {
 	AddAccount(ctx context.Context, a headend.Account, password string) (headend.Account, error)
 	SetPassword(ctx context.Context, name, password string) error
 	AddToken(ctx context.Context, t headend.Token) (secret string, made headend.Token, err error)
+	// NewPassword makes a password for a device.
+	NewPassword() string
 }
 
 // Accounts is what the API asks about accounts, tokens and the audit trail. Errors as in Access.

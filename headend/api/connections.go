@@ -15,6 +15,10 @@ type Field interface {
 	Connections(ctx context.Context, f headend.ConnectionFilter, after headend.DeviceID, limit int) ([]headend.Connection, error)
 	// Attach installs a meter. It returns *headend.BadRequest for what cannot be.
 	Attach(ctx context.Context, i headend.Installation) error
+	// SetDevicePassword tells whether it is another one than before. It returns *headend.BadRequest where a password is of no use.
+	SetDevicePassword(ctx context.Context, id headend.DeviceID, password string) (changed bool, err error)
+	// WhollyDevice returns *headend.Unknown for a device that is not the asker's own alone.
+	WhollyDevice(ctx context.Context, id headend.DeviceID) error
 }
 
 // Connection is a gateway or RTU, and whether its link is up.
@@ -53,6 +57,10 @@ func (a *API) registerField(h huma.API) {
 		Summary: "Gateways and RTUs, by id: whether their links are up", Tags: []string{"devices"}}, a.connections)
 	huma.Register(h, huma.Operation{OperationID: "attach-meter", Method: http.MethodPost, Path: "/api/v1/meters/{id}/installations", DefaultStatus: http.StatusCreated,
 		Summary: "Install a meter at a usage point; one that was unassigned is active from then on", Tags: []string{"devices"}}, a.attach)
+	huma.Register(h, huma.Operation{OperationID: "set-device-credential", Method: http.MethodPost, Path: "/api/v1/devices/{id}/credential",
+		Summary: "Give a device another password; its connections that logged in with the former one are closed", Tags: []string{"devices"},
+		Description: "Without a password the head-end makes one and answers it, this once. A device with a password speaks for itself: no gateway may bring readings of it any more. " +
+			"Connections with a client certificate stay."}, a.setDeviceCredential)
 }
 
 func (a *API) connections(ctx context.Context, in *connectionsInput) (*PageOf[Connection], error) {

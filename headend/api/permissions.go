@@ -69,6 +69,8 @@ var permissions = map[string]rule{
 	"list-device-events": look,
 	"list-node-events":   look,
 
+	"set-device-credential": maintain, // of devices that are one's part's alone
+
 	"get-series":       look,
 	"list-connections": look,
 	"attach-meter":     {permission: headend.MayMaintain, whole: true},

@@ -30,7 +30,7 @@ vobed: list-energy list-load list-events list-meter-events list-device-events li
 vobed: list-connections export-readings list-outages get-outage follow-outages list-interruptions list-plans get-plan
 vobed: reliability service-indicators counted-interruptions losses list-periods get-period completeness list-gaps list-findings list-value-versions
 oed: decide-outage put-plan drop-plan
-ed: replay-quarantined attach-meter close-period
+ed: replay-quarantined attach-meter set-device-credential close-period
 ed: list-webhooks get-webhook ping-webhook list-deliveries get-delivery redeliver
 d: add-webhook change-webhook drop-webhook renew-webhook-secret
 bd: billing-consumption billing-registers list-runs get-run ask-run run-snapshot export-run run-changes

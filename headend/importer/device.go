@@ -3,7 +3,6 @@ package importer
 import (
 	"io"
 	"iter"
-	"unicode/utf8"
 
 	"lastgasp/headend"
 )
@@ -51,14 +50,11 @@ func (f *fields) protocol(i int) string {
 // password is never repeated in a message.
 func (f *fields) password(i int) string {
 	value := f.values[i]
-	switch n := utf8.RuneCountInString(value); {
-	case value == "":
-	case !utf8.ValidString(value):
-		f.refuse("%s is not UTF-8", f.columns[i])
-	case n < minPassword:
-		f.refuse("%s has %d characters, at least %d are needed", f.columns[i], n, minPassword)
-	case len(value) > maxPassword:
-		f.refuse("%s has %d bytes, at most %d are allowed", f.columns[i], len(value), maxPassword)
+	if value == "" {
+		return ""
+	}
+	if err := headend.ValidateDevicePassword(value); err != nil {
+		f.refuse("%s %v", f.columns[i], err)
 	}
 	return value
 }

@@ -16,10 +16,8 @@ import (
 
 // Bounds of what a field may hold.
 const (
-	maxID       = 64  // bytes
-	maxText     = 500 // bytes of a name or an address
-	minPassword = 16  // characters: passwords are stored under a fast hash, so they have to be long
-	maxPassword = 256 // bytes
+	maxID   = 64  // bytes
+	maxText = 500 // bytes of a name or an address
 )
 
 // fields are the fields of one line, and the first fault found in them.

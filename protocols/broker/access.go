@@ -33,10 +33,11 @@ type Login struct {
 // Identity is whom a credential stands for. Patterns are MQTT topic filters in which {device} stands
 // for the device's id: "spBv1.0/plant/+/{device}/#". ValidatePattern says what else they must be.
 type Identity struct {
-	Device    headend.DeviceID
-	Gateway   bool     // may deliver readings of other devices below its own topics
-	Publish   []string // patterns allowed beside ami/v1/{device}/#
-	Subscribe []string
+	Device     headend.DeviceID
+	Gateway    bool               // may deliver readings of other devices below its own topics
+	Credential headend.Credential // that was checked; "" where it was a certificate
+	Publish    []string           // patterns allowed beside ami/v1/{device}/#
+	Subscribe  []string
 }
 
 // grant says by what right a topic may be used.
@@ -52,7 +53,8 @@ const (
 type rights struct {
 	device    headend.DeviceID
 	gateway   bool
-	own       string // "ami/v1/{device}/", "" when the id cannot stand in a native topic
+	shown     headend.Credential // at the login
+	own       string             // "ami/v1/{device}/", "" when the id cannot stand in a native topic
 	publish   [][]string
 	subscribe [][]string
 }
@@ -61,7 +63,7 @@ func newRights(id Identity) (*rights, error) {
 	if err := id.Device.Validate(); err != nil {
 		return nil, err
 	}
-	r := &rights{device: id.Device, gateway: id.Gateway}
+	r := &rights{device: id.Device, gateway: id.Gateway, shown: id.Credential}
 	// An id with a / would reach below the topics of the device named by its first part.
 	if !strings.Contains(string(id.Device), "/") {
 		r.own = "ami/v1/" + string(id.Device) + "/"

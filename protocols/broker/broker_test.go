@@ -797,10 +797,10 @@ func TestRecheck(t *testing.T) {
 			t.Fatalf("%s: CONNACK %d", user, code)
 		}
 	}
-	if n := b.Recheck(func(headend.DeviceID, bool) bool { return true }); n != 0 {
+	if n := b.Recheck(func(Identity) bool { return true }); n != 0 {
 		t.Errorf("%d connections closed though all are allowed", n)
 	}
-	if n := b.Recheck(func(d headend.DeviceID, gateway bool) bool { return d != "m1" && !gateway }); n != 2 {
+	if n := b.Recheck(func(id Identity) bool { return id.Device != "m1" && !id.Gateway }); n != 2 {
 		t.Errorf("%d connections closed, want those of m1 and gw", n)
 	}
 	clients["m1"].closed()
@@ -840,7 +840,7 @@ func TestRecheckDuringALogin(t *testing.T) {
 		for i, id := range c.answers {
 			<-asked
 			if i < len(c.answers)-1 {
-				b.Recheck(func(headend.DeviceID, bool) bool { return true })
+				b.Recheck(func(Identity) bool { return true })
 			}
 			answer <- id
 		}

@@ -33,8 +33,8 @@
 // then acknowledged — by MQTT 3.1.1 the one alternative to closing unanswered, after which the device
 // would send the same message first for ever; MQTT 5 gets reason 0x87 — and then the connection is
 // closed. A payload that names another device is set aside too unless its sender is a gateway. A device
-// has at most ConnectionsADevice connections; Recheck ends those of devices whose right is no longer what
-// it was at the login.
+// has at most ConnectionsADevice connections; Recheck ends those of devices whose right, or whose secret,
+// is no longer what it was at the login.
 //
 // On failure: an error of Accept is retried with growing pauses until it succeeds or Run ends; nothing
 // is acknowledged meanwhile. kill -9 loses what had no PUBACK; devices send it again on reconnect. A

@@ -82,12 +82,12 @@ func (p *presence) recheck() []*conn {
 }
 
 // Recheck closes the connections of devices that are no longer allowed what they were when they logged
-// in, and returns how many those were. gateway tells whether the device was taken for a gateway. Their
-// wills are not spoken. A login under way meanwhile is authenticated once more.
-func (b *Broker) Recheck(allowed func(device headend.DeviceID, gateway bool) bool) int {
+// in, and returns how many those were. allowed is given the identity of that login without its patterns.
+// Their wills are not spoken. A login under way meanwhile is authenticated once more.
+func (b *Broker) Recheck(allowed func(id Identity) bool) int {
 	n := 0
 	for _, c := range b.present.recheck() {
-		if allowed(c.rights.device, c.rights.gateway) {
+		if allowed(Identity{Device: c.rights.device, Gateway: c.rights.gateway, Credential: c.rights.shown}) {
 			continue
 		}
 		n++
