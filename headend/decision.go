@@ -16,6 +16,7 @@ const (
 	DecideUndeclared DecisionKind = "undeclared" // takes DecideDeclared back
 	DecideSplit      DecisionKind = "split"      // what is below Part becomes an outage of its own
 	DecideMerge      DecisionKind = "merge"      // the outage at OtherNode or OtherPoint at OtherMoment becomes part of this one
+	DecideNote       DecisionKind = "note"       // words alone: nothing changes
 )
 
 // Decision is what an operator decided about an outage. It names the outage by the place and a moment within it, not

@@ -72,6 +72,8 @@ var (
 	sqlAuditList string
 	//go:embed sql/audit_walk.sql
 	sqlAuditWalk string
+	//go:embed sql/audit_outage.sql
+	sqlAuditOutage string
 	//go:embed sql/audit_last.sql
 	sqlAuditLast string
 )

@@ -78,7 +78,7 @@ func (s *Store) AddAccount(ctx context.Context, a headend.Account) (headend.Acco
 		if err := tx.QueryRow(ctx, sqlAccountInsert, a.Name, a.Role, a.Organisations, a.Language, a.Password, a.Subject, a.Made).Scan(&a.Number); err != nil {
 			return taken(err, "account", a.Name)
 		}
-		return audit(ctx, tx, "accounts/"+a.Name, nil, auditedAccount(&a))
+		return audit(ctx, tx, "accounts/"+a.Name, nil, auditedAccountOf(&a))
 	})
 	if err != nil {
 		return a, fmt.Errorf("account: %w", err)
@@ -101,7 +101,7 @@ func (s *Store) AddFirstAccount(ctx context.Context, a headend.Account) (made bo
 			return err
 		}
 		made = true
-		return audit(ctx, tx, "accounts/"+a.Name, nil, auditedAccount(&a))
+		return audit(ctx, tx, "accounts/"+a.Name, nil, auditedAccountOf(&a))
 	})
 	if err != nil {
 		return false, fmt.Errorf("first account: %w", err)
@@ -112,6 +112,12 @@ func (s *Store) AddFirstAccount(ctx context.Context, a headend.Account) (made bo
 // ChangeAccount writes role, organisations, language, subject and whether an account is disabled; who is disabled is out at
 // once. It returns *headend.Unknown, and ErrLastAdministrator.
 func (s *Store) ChangeAccount(ctx context.Context, a headend.Account) error {
+	return s.ChangeAccountWithPassword(ctx, a, "")
+}
+
+// ChangeAccountWithPassword is ChangeAccount that also writes the hash of another password, which ends all sessions of the account;
+// "" leaves the password as it is.
+func (s *Store) ChangeAccountWithPassword(ctx context.Context, a headend.Account, password string) error {
 	a.Organisations = ofNames(a.Organisations)
 	err := s.change(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sqlAccountLock); err != nil { // so that two do not disable each other
@@ -134,12 +140,19 @@ func (s *Store) ChangeAccount(ctx context.Context, a headend.Account) error {
 		if administrators == 0 {
 			return ErrLastAdministrator
 		}
-		if !a.Disabled.IsZero() {
+		if password != "" {
+			if _, err := tx.Exec(ctx, sqlAccountPassword, a.Number, password); err != nil {
+				return err
+			}
+		}
+		if !a.Disabled.IsZero() || password != "" {
 			if _, err := tx.Exec(ctx, sqlSessionEndOthers, a.Number, nil); err != nil {
 				return err
 			}
 		}
-		return audit(ctx, tx, "accounts/"+before.Name, auditedAccount(&before), auditedAccount(&a))
+		after := auditedAccountOf(&a)
+		after.PasswordChanged = password != ""
+		return audit(ctx, tx, "accounts/"+before.Name, auditedAccountOf(&before), after)
 	})
 	if err != nil {
 		return fmt.Errorf("account: %w", err)
@@ -160,7 +173,11 @@ func (s *Store) SetPassword(ctx context.Context, account int64, password string,
 		if _, err := tx.Exec(ctx, sqlSessionEndOthers, account, keep); err != nil {
 			return err
 		}
-		return audit(ctx, tx, "accounts/"+a.Name, nil, map[string]string{"password": "changed"})
+		former := "set"
+		if a.Password == "" {
+			former = "none"
+		}
+		return audit(ctx, tx, "accounts/"+a.Name, map[string]string{"password": former}, map[string]string{"password": "changed"})
 	})
 	if err != nil {
 		return fmt.Errorf("password: %w", err)
@@ -187,15 +204,18 @@ func (s *Store) SetLanguage(ctx context.Context, account int64, language string)
 }
 
 // auditedAccount is what the trail shows of an account: all but its secret.
-func auditedAccount(a *headend.Account) any {
-	return struct {
-		Name          string   `json:"name"`
-		Role          string   `json:"role"`
-		Organisations []string `json:"organisations"`
-		Language      string   `json:"language"`
-		Subject       string   `json:"subject,omitempty"`
-		Disabled      bool     `json:"disabled"`
-	}{a.Name, string(a.Role), ofNames(a.Organisations), a.Language, a.Subject, !a.Disabled.IsZero()}
+type auditedAccount struct {
+	Name            string   `json:"name"`
+	Role            string   `json:"role"`
+	Organisations   []string `json:"organisations"`
+	Language        string   `json:"language"`
+	Subject         string   `json:"subject,omitempty"`
+	Disabled        bool     `json:"disabled"`
+	PasswordChanged bool     `json:"password_changed,omitempty"`
+}
+
+func auditedAccountOf(a *headend.Account) *auditedAccount {
+	return &auditedAccount{Name: a.Name, Role: string(a.Role), Organisations: ofNames(a.Organisations), Language: a.Language, Subject: a.Subject, Disabled: !a.Disabled.IsZero()}
 }
 
 // taken is *headend.Taken where a name is in use.

@@ -28,12 +28,15 @@ func (s *Store) AskRun(ctx context.Context, run headend.BillingRun) (headend.Bil
 		gate = []byte(run.Gate)
 	}
 	run.State = "asked"
-	err = s.pool.QueryRow(ctx, sqlBillingRunAsk, run.By, run.From, run.To, textsOf(run.Quantities), set, run.Values, gate).Scan(&run.Number, &run.Asked)
-	if err != nil {
-		return run, fmt.Errorf("billing run: %w", slow(ctx, withoutSecret(err)))
-	}
-	run.Asked = run.Asked.UTC()
-	return run, nil
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, sqlBillingRunAsk, run.By, run.From, run.To, textsOf(run.Quantities), set, run.Values, gate).Scan(&run.Number, &run.Asked); err != nil {
+			return err
+		}
+		run.Asked = run.Asked.UTC()
+		return audit(ctx, tx, fmt.Sprintf("billing/runs/%d", run.Number), nil, map[string]any{"number": run.Number, "from": run.From, "to": run.To,
+			"quantities": textsOf(run.Quantities), "set": run.Set, "values": run.Values, "gate": run.Gate, "by": run.By})
+	})
+	return run, unlessNil("billing run", err)
 }
 
 // ErrRun says that a run cannot be made, whoever tries.

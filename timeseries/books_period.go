@@ -2,6 +2,7 @@ package timeseries
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,14 +33,52 @@ func (s *Store) ClosePeriod(ctx context.Context, p headend.ClosedPeriod) (headen
 			return &headend.Unknown{What: "organisation", ID: p.Organisation}
 		case errors.As(err, &server) && server.Code == "23505":
 			return ErrClosedMeanwhile
+		case err != nil:
+			return err
 		}
-		return err
+		return auditPeriod(ctx, tx, &p)
 	})
 	if err != nil {
 		return p, fmt.Errorf("close %s of %s: %w", p.Month.Format("2006-01"), p.Organisation, err)
 	}
 	p.Closed = p.Closed.UTC()
 	return p, nil
+}
+
+// auditedPeriod is what the trail shows of a revision of a closed month: the figures themselves stay in the period.
+type auditedPeriod struct {
+	Organisation string    `json:"organisation"`
+	Month        string    `json:"month"`
+	Policy       string    `json:"policy"`
+	Number       int       `json:"number"`
+	Revision     int64     `json:"revision"` // of the ledger
+	By           string    `json:"by"`
+	Closed       time.Time `json:"closed"`
+	Reason       string    `json:"reason,omitempty"`
+	Figures      string    `json:"figures_sha256"`
+}
+
+func auditedPeriodOf(p *headend.ClosedPeriod) *auditedPeriod {
+	return &auditedPeriod{Organisation: p.Organisation, Month: p.Month.Format("2006-01"), Policy: p.Policy, Number: p.Number, Revision: p.Revision, By: p.By,
+		Closed: p.Closed.UTC(), Reason: p.Reason, Figures: fmt.Sprintf("%x", sha256.Sum256(p.Figures))}
+}
+
+// auditPeriod shows the revision before, where there is one, and the new one.
+func auditPeriod(ctx context.Context, tx pgx.Tx, p *headend.ClosedPeriod) error {
+	if headend.ActOf(ctx) == nil {
+		return nil
+	}
+	var before *auditedPeriod
+	if p.Number > 1 {
+		former, err := list(ctx, tx, scanPeriod, sqlBooksPeriod, p.Organisation, p.Month, p.Policy, p.Number-1)
+		if err != nil {
+			return err
+		}
+		if len(former) > 0 {
+			before = auditedPeriodOf(&former[0])
+		}
+	}
+	return audit(ctx, tx, "periods/"+p.Organisation+"/"+p.Month.Format("2006-01"), before, auditedPeriodOf(p))
 }
 
 // ClosedPeriods lists revisions of closed months by month, organisation, policy and number; empty arguments pick all.

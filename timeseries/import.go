@@ -21,6 +21,17 @@ type ImportOptions struct {
 	SkipRefused bool
 	// Progress, when set, is told now and then how many lines have been read, and what is being done.
 	Progress func(stage string, lines int)
+	// File, when set, tells which file the lines came from, once all of them have been read: for the audit trail.
+	File func() ImportedFile
+	// trail, when set, writes the entry of the audit trail in place of the one that an import leaves.
+	trail func(ctx context.Context, tx pgx.Tx) error
+}
+
+// ImportedFile is what the audit trail says of a file.
+type ImportedFile struct {
+	Name   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hexadecimal
 }
 
 // registryKind is the SQL of one kind of registry file. Every import runs through the same stations, all
@@ -93,8 +104,23 @@ func (r *registryImport) tell(ctx context.Context) error {
 
 // audit leaves an entry in the trail, where somebody imports.
 func (r *registryImport) audit(ctx context.Context, result *headend.Imported) error {
-	return audit(ctx, r.tx, "", nil, map[string]any{"import": r.kind.name, "lines": result.Lines, "new": result.New, "changed": result.Changed,
-		"unchanged": result.Unchanged, "refused": len(result.Refused)})
+	if r.options.trail != nil {
+		return r.options.trail(ctx, r.tx)
+	}
+	entry := struct {
+		*ImportedFile
+		Import    string `json:"import"`
+		Lines     int    `json:"lines"`
+		New       int    `json:"new"`
+		Changed   int    `json:"changed"`
+		Unchanged int    `json:"unchanged"`
+		Refused   int    `json:"refused"`
+	}{Import: r.kind.name, Lines: result.Lines, New: result.New, Changed: result.Changed, Unchanged: result.Unchanged, Refused: len(result.Refused)}
+	if r.options.File != nil {
+		file := r.options.File()
+		entry.ImportedFile = &file
+	}
+	return audit(ctx, r.tx, "registry/"+r.kind.name, nil, entry)
 }
 
 func wrapImport(err error) error {

@@ -26,18 +26,68 @@ func (s *Store) PutPlans(ctx context.Context, plans []headend.Plan) error {
 		if err := known(ctx, tx, sqlPlaceUnknown, nodes, points, []int64{}); err != nil {
 			return err
 		}
+		before, err := auditedPlans(ctx, tx, plans)
+		if err != nil {
+			return err
+		}
 		for i := range plans {
 			if err := putPlan(ctx, tx, &plans[i]); err != nil {
 				return fmt.Errorf("%s: %w", plans[i].ID, err)
 			}
 		}
-		_, err := tx.Exec(ctx, sqlNotify, "evidence")
-		return err
+		if _, err := tx.Exec(ctx, sqlNotify, "evidence"); err != nil {
+			return err
+		}
+		after, err := auditedPlans(ctx, tx, plans)
+		if err != nil || after == nil {
+			return err
+		}
+		return audit(ctx, tx, "plans/"+plans[0].ID, before, after)
 	})
 	if err != nil {
 		return fmt.Errorf("plans: %w", err)
 	}
 	return nil
+}
+
+// auditedPlan is what the trail shows of an entry of the calendar.
+type auditedPlan struct {
+	ID          string     `json:"id"`
+	Kind        string     `json:"kind"`
+	Node        string     `json:"node,omitempty"`
+	UsagePoints []string   `json:"usage_points"`
+	From        time.Time  `json:"from"`
+	To          time.Time  `json:"to"`
+	Reason      string     `json:"reason,omitempty"`
+	Notice      *time.Time `json:"notice,omitempty"`
+	Revised     time.Time  `json:"revised"`
+	Dropped     bool       `json:"dropped"`
+	By          string     `json:"by"`
+}
+
+// auditedPlans are entries as they stand now: one as it is, several as a list; nil where nobody acts, or none is there.
+func auditedPlans(ctx context.Context, tx pgx.Tx, plans []headend.Plan) (any, error) {
+	if headend.ActOf(ctx) == nil {
+		return nil, nil
+	}
+	var out []auditedPlan
+	for i := range plans {
+		found, err := list(ctx, tx, scanPlan, picked(sqlPlanSelect, pick{"one", sqlQueryPlan}), plans[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			out = append(out, auditedPlan{ID: p.ID, Kind: string(p.Kind), Node: p.Node, UsagePoints: ofNames(p.UsagePoints), From: p.From, To: p.To,
+				Reason: p.Reason, Notice: orNull(p.Notice), Revised: p.Revised, Dropped: p.Dropped, By: p.By})
+		}
+	}
+	switch len(out) {
+	case 0:
+		return nil, nil
+	case 1:
+		return out[0], nil
+	}
+	return out, nil
 }
 
 func putPlan(ctx context.Context, tx pgx.Tx, p *headend.Plan) error {

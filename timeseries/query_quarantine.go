@@ -47,10 +47,34 @@ func (s *Store) Quarantined(ctx context.Context, number int64) (q headend.Quaran
 // MarkReplayed notes that a quarantined message has been decoded and stored after all.
 func (s *Store) MarkReplayed(ctx context.Context, number int64) error {
 	err := s.change(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, sqlQuarantineReplayed, number)
-		return err
+		before, err := auditedMessage(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlQuarantineReplayed, number); err != nil {
+			return err
+		}
+		after, err := auditedMessage(ctx, tx, number)
+		if err != nil || after == nil {
+			return err
+		}
+		return audit(ctx, tx, fmt.Sprintf("quarantine/%d", number), before, after)
 	})
 	return unlessNil("quarantine", err)
+}
+
+// auditedMessage is what the trail shows of a quarantined message; nil where nobody acts, or there is none.
+func auditedMessage(ctx context.Context, tx pgx.Tx, number int64) (any, error) {
+	if headend.ActOf(ctx) == nil {
+		return nil, nil
+	}
+	found, err := list(ctx, tx, scanQuarantined, sqlQueryQuarantine, number)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	q := &found[0]
+	return map[string]any{"device": q.Device, "protocol": q.Source.Protocol, "address": q.Source.Address, "received": q.Received, "reason": q.Refusal.Reason,
+		"bytes": q.Bytes, "replayed": orNull(q.Replayed)}, nil
 }
 
 func scanQuarantined(row pgx.CollectableRow) (q headend.Quarantined, err error) {

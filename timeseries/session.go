@@ -26,16 +26,24 @@ func (s *Store) OpenSession(ctx context.Context, hash []byte, session headend.Se
 
 // Session is the session whose secret has a hash, or *headend.Unknown. Whether it is over is for others to say.
 func (s *Store) Session(ctx context.Context, hash []byte) (session headend.Session, err error) {
-	var disabled *time.Time
-	a := &session.Account
-	err = s.pool.QueryRow(ctx, sqlSessionSelect, hash).Scan(&session.Made, &session.Seen, &session.Expires,
-		&a.Number, &a.Name, &a.Role, &a.Organisations, &a.Language, &a.Password, &a.Subject, &disabled, &a.Made)
+	rows, err := s.pool.Query(ctx, sqlSessionSelect, hash)
+	if err == nil {
+		session, err = pgx.CollectExactlyOneRow(rows, scanSession)
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return session, &headend.Unknown{What: "session"}
 	}
+	return session, unlessNil("session", slow(ctx, err))
+}
+
+func scanSession(row pgx.CollectableRow) (session headend.Session, err error) {
+	var disabled *time.Time
+	a := &session.Account
+	err = row.Scan(&session.Made, &session.Seen, &session.Expires,
+		&a.Number, &a.Name, &a.Role, &a.Organisations, &a.Language, &a.Password, &a.Subject, &disabled, &a.Made)
 	session.Made, session.Seen, session.Expires = session.Made.UTC(), session.Seen.UTC(), session.Expires.UTC()
 	a.Disabled, a.Made = end(disabled), a.Made.UTC()
-	return session, unlessNil("session", slow(ctx, err))
+	return session, err
 }
 
 // TouchSession notes when a session was last used.
@@ -47,8 +55,14 @@ func (s *Store) TouchSession(ctx context.Context, hash []byte, at time.Time) err
 // EndSession ends a session; one that is over already is no error.
 func (s *Store) EndSession(ctx context.Context, hash []byte) error {
 	err := s.change(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, sqlSessionEnd, hash)
-		return err
+		ended, err := list(ctx, tx, scanSession, sqlSessionSelect, hash)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlSessionEnd, hash); err != nil || len(ended) == 0 {
+			return err
+		}
+		return audit(ctx, tx, "accounts/"+ended[0].Account.Name, map[string]any{"session_expires": ended[0].Expires.Truncate(time.Second)}, map[string]string{"session": "ended"})
 	})
 	return unlessNil("session", err)
 }

@@ -58,8 +58,10 @@ func (s *Store) AddWebhook(ctx context.Context, w headend.Webhook) (headend.Webh
 			return err
 		}
 		var err error
-		w, err = webhookOf(ctx, tx, w.Number, "")
-		return err
+		if w, err = webhookOf(ctx, tx, w.Number, ""); err != nil {
+			return err
+		}
+		return audit(ctx, tx, webhookTarget(w.Number), nil, auditedWebhook(&w))
 	})
 	if err != nil {
 		return headend.Webhook{}, fmt.Errorf("webhook: %w", err)
@@ -75,6 +77,7 @@ func (s *Store) ChangeWebhook(ctx context.Context, number int64, change func(w *
 		if w, err = webhookOf(ctx, tx, number, " FOR UPDATE OF w"); err != nil {
 			return err
 		}
+		before := w
 		if refused = change(&w); refused != nil {
 			return refused
 		}
@@ -84,8 +87,10 @@ func (s *Store) ChangeWebhook(ctx context.Context, number int64, change func(w *
 		if _, err := tx.Exec(ctx, sqlNotify, "webhook"); err != nil {
 			return err
 		}
-		w, err = webhookOf(ctx, tx, number, "")
-		return err
+		if w, err = webhookOf(ctx, tx, number, ""); err != nil {
+			return err
+		}
+		return audit(ctx, tx, webhookTarget(number), auditedWebhook(&before), auditedWebhook(&w))
 	})
 	if refused != nil {
 		return headend.Webhook{}, refused
@@ -99,16 +104,33 @@ func (s *Store) ChangeWebhook(ctx context.Context, number int64, change func(w *
 // DropWebhook deletes a webhook with its deliveries. It returns *headend.Unknown where there is none.
 func (s *Store) DropWebhook(ctx context.Context, number int64) error {
 	err := s.change(ctx, func(tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, sqlWebhookDelete, number)
-		if err == nil && done.RowsAffected() == 0 {
-			err = unknownWebhook(number)
+		before, err := webhookOf(ctx, tx, number, " FOR UPDATE OF w")
+		if err != nil {
+			return err
 		}
-		return err
+		if _, err := tx.Exec(ctx, sqlWebhookDelete, number); err != nil {
+			return err
+		}
+		return audit(ctx, tx, webhookTarget(number), auditedWebhook(&before), nil)
 	})
 	if err != nil {
 		return fmt.Errorf("webhook: %w", err)
 	}
 	return nil
+}
+
+func webhookTarget(number int64) string { return fmt.Sprintf("webhooks/%d", number) }
+
+// auditedWebhook is what the trail shows of a webhook: of its secret when another one came, so that a new one shows.
+func auditedWebhook(w *headend.Webhook) any {
+	return struct {
+		Number      int64                  `json:"number"`
+		URL         string                 `json:"url"`
+		Events      []headend.WebhookEvent `json:"events"`
+		Description string                 `json:"description,omitempty"`
+		Enabled     bool                   `json:"enabled"`
+		FormerUntil *time.Time             `json:"former_secret_until,omitempty"`
+	}{w.Number, w.URL, w.Events, w.Description, w.Enabled, orNull(w.FormerUntil)}
 }
 
 // Deliveries lists at most so many deliveries of a webhook below a number, newest first; state "" is any. It returns
@@ -175,8 +197,10 @@ func (s *Store) deliver(ctx context.Context, webhook int64, unknown error, sql s
 		if d, err = deliveryOf(ctx, tx, webhook, number); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, sqlNotify, "webhook")
-		return err
+		if _, err := tx.Exec(ctx, sqlNotify, "webhook"); err != nil {
+			return err
+		}
+		return audit(ctx, tx, "", nil, map[string]any{"delivery": d.Number, "event": d.Event, "message": d.Message, "again": d.Again})
 	})
 	if err != nil {
 		return headend.Delivery{}, fmt.Errorf("delivery: %w", err)

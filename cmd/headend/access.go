@@ -181,9 +181,10 @@ func writePrivate(name, text string) error {
 	return os.Rename(file.Name(), name)
 }
 
-// acting is a context in which whoever runs the program does something: it stands in the audit trail.
+// acting is a context in which whoever runs the program does something: it stands in the audit trail under the name of the
+// operating system's account, marked as such. An entry of the API always has an address, one of these never.
 func (p *program) acting(what string) context.Context {
-	who := "command line"
+	who := fmt.Sprintf("uid %d at the command line", os.Getuid())
 	if u, err := user.Current(); err == nil {
 		who = u.Username + " at the command line"
 	}

@@ -225,7 +225,7 @@ func (c *billingRun) Run(p *program) error {
 		for _, q := range c.Quantity {
 			run.Quantities = append(run.Quantities, headend.Quantity(q))
 		}
-		if run, err = o.Ask(p.ctx, run); err != nil {
+		if run, err = o.Ask(p.acting("billing run"), run); err != nil {
 			return err
 		}
 		progress := runProgress(p.stderr)

@@ -25,7 +25,7 @@ func (c *closePeriodCommand) Run(p *program) error {
 		return fmt.Errorf("%q is not a month such as 2026-10", c.Month)
 	}
 	return withOffice(p, func(o *books.Office) error {
-		closed, err := o.Close(p.ctx, books.Closing{Organisation: c.Organisation, Month: month, Policy: c.Policy, By: c.By, Reason: c.Reason})
+		closed, err := o.Close(p.acting("close-period"), books.Closing{Organisation: c.Organisation, Month: month, Policy: c.Policy, By: c.By, Reason: c.Reason})
 		var unchanged *books.Unchanged
 		if errors.As(err, &unchanged) {
 			_, err = fmt.Fprintf(p.stdout, "%v: there is nothing to revise\n", unchanged)

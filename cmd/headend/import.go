@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"iter"
 	"os"
@@ -121,13 +124,32 @@ func importInto[Row any](p *program, into *timeseries.Store, c importFile,
 	if err != nil {
 		return err
 	}
-	lines := read(progress.reader(file), importer.Format{Zone: zone, Protocols: deviceProtocols})
-	result, err := store(into, p.ctx, lines, timeseries.ImportOptions{SkipRefused: c.SkipRefused, Progress: progress.say})
+	counted := &countedFile{from: progress.reader(file), sum: sha256.New()}
+	lines := read(counted, importer.Format{Zone: zone, Protocols: deviceProtocols})
+	result, err := store(into, p.acting("import"), lines, timeseries.ImportOptions{SkipRefused: c.SkipRefused, Progress: progress.say,
+		File: func() timeseries.ImportedFile {
+			return timeseries.ImportedFile{Name: c.File, Bytes: counted.bytes, SHA256: hex.EncodeToString(counted.sum.Sum(nil))}
+		}})
 	progress.end()
 	if err != nil {
 		return fmt.Errorf("%s: %w\nNothing was written", c.File, err)
 	}
 	return reportImport(p, c.File, result)
+}
+
+// countedFile counts and hashes what is read of a file.
+type countedFile struct {
+	from  io.Reader
+	bytes int64
+	sum   hash.Hash
+}
+
+// Read implements io.Reader.
+func (c *countedFile) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.bytes += int64(n)
+	c.sum.Write(p[:n]) // never fails
+	return n, err
 }
 
 func reportImport(p *program, file string, result headend.Imported) error {

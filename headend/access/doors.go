@@ -20,7 +20,8 @@ type Store interface {
 	Account(ctx context.Context, name string) (headend.Account, error)
 	AccountOf(ctx context.Context, subject string) (headend.Account, error)
 	AddAccount(ctx context.Context, a headend.Account) (headend.Account, error)
-	ChangeAccount(ctx context.Context, a headend.Account) error
+	// ChangeAccountWithPassword writes what an account is, and the hash of another password unless it is "".
+	ChangeAccountWithPassword(ctx context.Context, a headend.Account, password string) error
 	AddFirstAccount(ctx context.Context, a headend.Account) (made bool, err error)
 	// SetPassword ends every session of the account but the one with the hash keep.
 	SetPassword(ctx context.Context, account int64, password string, keep []byte) error
@@ -369,6 +370,25 @@ func (d *Doors) SetPassword(ctx context.Context, name, password string) error {
 
 // NewPassword makes a password for a person or a device.
 func (d *Doors) NewPassword() string { return NewPassword() }
+
+// ChangeAccount changes what an account is, and its password unless that is "": one change, which ends all its sessions where it
+// has another password or is disabled.
+func (d *Doors) ChangeAccount(ctx context.Context, a headend.Account, password string) error {
+	hash := ""
+	if password != "" {
+		var err error
+		if err = CheckPassword(a.Name, password); err != nil {
+			return err
+		}
+		if hash, err = d.hasher.make(ctx, password); err != nil {
+			return err
+		}
+		if err := d.store.ForgetFailures(ctx, a.Name); err != nil {
+			return err
+		}
+	}
+	return d.store.ChangeAccountWithPassword(ctx, a, hash)
+}
 
 // AddToken makes a token and returns its secret, which cannot be had again.
 func (d *Doors) AddToken(ctx context.Context, t headend.Token) (secret string, made headend.Token, err error) {

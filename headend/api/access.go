@@ -33,7 +33,8 @@ type Access interface {
 	IsCSRF(secret, given string) bool
 
 	AddAccount(ctx context.Context, a headend.Account, password string) (headend.Account, error)
-	SetPassword(ctx context.Context, name, password string) error
+	// ChangeAccount changes what an account is, and its password unless that is "".
+	ChangeAccount(ctx context.Context, a headend.Account, password string) error
 	AddToken(ctx context.Context, t headend.Token) (secret string, made headend.Token, err error)
 	// NewPassword makes a password for a device.
 	NewPassword() string
@@ -43,7 +44,6 @@ type Access interface {
 type Accounts interface {
 	Accounts(ctx context.Context, after string, limit int) ([]headend.Account, error)
 	Account(ctx context.Context, name string) (headend.Account, error)
-	ChangeAccount(ctx context.Context, a headend.Account) error
 	Tokens(ctx context.Context, account, after int64, limit int) ([]headend.Token, error)
 	RevokeToken(ctx context.Context, number, account int64, at time.Time) (headend.Token, error)
 	// Audit adds an entry to the audit trail for the act of the context.

@@ -81,11 +81,11 @@ type AuditEntry struct {
 	At       time.Time       `json:"at"`
 	Who      string          `json:"who"`
 	Role     string          `json:"role,omitempty"`
-	From     string          `json:"from,omitempty" doc:"address of the client; absent: the head-end's machine"`
-	What     string          `json:"what" example:"decide-outage"`
+	From     string          `json:"from,omitempty" doc:"address of the client; absent: the command line of the head-end's machine, who is then the account of its operating system"`
+	What     string          `json:"what" example:"decide-outage" doc:"id of an operation, or the words of a command"`
 	Target   string          `json:"target" example:"outages/17"`
-	Before   json.RawMessage `json:"before,omitempty"`
-	After    json.RawMessage `json:"after,omitempty"`
+	Before   json.RawMessage `json:"before,omitempty" doc:"what was there; absent: nothing"`
+	After    json.RawMessage `json:"after,omitempty" doc:"what is there now; absent: nothing"`
 	Previous string          `json:"previous" doc:"hash of the entry before, in hexadecimal"`
 	Hash     string          `json:"hash" doc:"SHA-256 over this entry and previous"`
 }
@@ -94,7 +94,7 @@ type auditInput struct {
 	Paging
 	Overlap
 	Who    string `query:"who" maxLength:"256"`
-	What   string `query:"what" maxLength:"64" doc:"id of an operation"`
+	What   string `query:"what" maxLength:"64" doc:"id of an operation, or the words of a command such as import"`
 	Target string `query:"target" maxLength:"256"`
 }
 
@@ -243,13 +243,8 @@ func (a *API) changeUser(ctx context.Context, in *changeUserInput) (*struct{ Bod
 			u.Disabled = time.Now().UTC()
 		}
 	}
-	if err := a.options.Accounts.ChangeAccount(ctx, u); err != nil {
+	if err := a.options.Access.ChangeAccount(ctx, u, in.Body.Password); err != nil {
 		return nil, a.accessProblem(ctx, err)
-	}
-	if in.Body.Password != "" {
-		if err := a.options.Access.SetPassword(ctx, u.Name, in.Body.Password); err != nil {
-			return nil, a.accessProblem(ctx, err)
-		}
 	}
 	return &struct{ Body User }{accountOf(u)}, nil
 }

@@ -17,7 +17,7 @@ import (
 // Decision is what an operator decided about an outage.
 type Decision struct {
 	Number     int64     `json:"number"`
-	Kind       string    `json:"kind" enum:"cause,planned,unplanned,own,not_own,declared,undeclared,split,merge"`
+	Kind       string    `json:"kind" enum:"cause,planned,unplanned,own,not_own,declared,undeclared,split,merge,note" doc:"note: words alone, which change nothing"`
 	Made       time.Time `json:"made" doc:"of two that contradict each other the later holds"`
 	By         string    `json:"by"`
 	Note       string    `json:"note,omitempty"`
@@ -44,7 +44,7 @@ type OutagePatch struct {
 	Declared   *bool   `json:"declared,omitempty" doc:"declared force majeure"`
 	SplitAt    string  `json:"split_at,omitempty" maxLength:"128" doc:"node below the outage's: what is below it becomes an outage of its own"`
 	Merge      *int64  `json:"merge,omitempty" doc:"number of the outage that becomes part of this one"`
-	Note       string  `json:"note,omitempty" maxLength:"2000" doc:"why, in your words"`
+	Note       string  `json:"note,omitempty" maxLength:"2000" doc:"why, in your words; alone it is kept as a decision of its own kind"`
 	By         string  `json:"by,omitempty" maxLength:"128" doc:"who decides: nobody but the one who asks; may be left out"`
 }
 
@@ -61,7 +61,7 @@ type patchInput struct {
 
 func (a *API) registerDecisions(h huma.API) {
 	huma.Register(h, huma.Operation{OperationID: "decide-outage", Method: http.MethodPatch, Path: "/api/v1/outages/{number}", DefaultStatus: http.StatusAccepted,
-		Summary: "Decide about an outage: cause, planned, own, declared, split, merge. It is kept for ever, and applied within a second or so", Tags: []string{"outages"}}, a.decide)
+		Summary: "Decide about an outage: cause, planned, own, declared, split, merge, or a note. It is kept for ever, and applied within a second or so", Tags: []string{"outages"}}, a.decide)
 }
 
 // name is who does it: the one who asks. A request that names another is refused.
@@ -104,18 +104,16 @@ func (a *API) decide(ctx context.Context, in *patchInput) (*struct{ Body Decided
 		return nil, err
 	}
 	if len(decisions) == 0 {
-		return nil, invalid("body", nil, "it decides nothing: give cause, planned, own, declared, split_at or merge")
+		return nil, invalid("body", nil, "it decides nothing: give cause, planned, own, declared, split_at, merge or note")
 	}
-	out := Decided{}
-	for _, d := range decisions {
+	for i := range decisions {
+		d := &decisions[i]
 		d.Made, d.By, d.Note, d.Outage = now, by, in.Body.Note, o.Number
-		stored, err := a.options.Outages.Decide(ctx, d)
-		if err != nil {
-			return nil, a.problem(ctx, err) // those before it are kept; the same request again repeats them, which changes nothing
-		}
-		out.Decisions = append(out.Decisions, decisionOf(stored))
 	}
-	return &struct{ Body Decided }{out}, nil
+	if decisions, err = a.options.Outages.DecideAll(ctx, decisions); err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	return &struct{ Body Decided }{Decided{decisionsOf(decisions)}}, nil
 }
 
 // open tells why nothing can be decided about an outage any more.
@@ -186,6 +184,9 @@ func (a *API) decisionsOn(ctx context.Context, o *headend.Outage, p *OutagePatch
 			return nil, err
 		}
 		add(headend.DecideMerge, d)
+	}
+	if len(out) == 0 && strings.TrimSpace(p.Note) != "" {
+		add(headend.DecideNote, here)
 	}
 	return out, nil
 }

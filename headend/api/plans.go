@@ -126,6 +126,9 @@ func (a *API) dropPlan(ctx context.Context, in *planDropInput) (*struct{ Body Pl
 		return nil, err
 	}
 	if p.Dropped {
+		if act := headend.ActOf(ctx); act != nil {
+			act.Before, act.After = planOf(p), planOf(p)
+		}
 		return &struct{ Body Plan }{planOf(p)}, nil
 	}
 	p.Dropped, p.By = true, by

@@ -52,7 +52,8 @@ type Outages interface {
 	Outages(ctx context.Context, f headend.OutageFilter, after *headend.Outage, limit int) ([]headend.Outage, error)
 	Outage(ctx context.Context, number int64) (headend.Outage, []headend.OutageChange, []headend.Decision, error)
 	Ledger(ctx context.Context, f headend.LedgerFilter, after *headend.LedgerRow, limit int) ([]headend.LedgerRow, error)
-	Decide(ctx context.Context, d headend.Decision) (headend.Decision, error)
+	// DecideAll keeps what was decided about one outage, all or nothing.
+	DecideAll(ctx context.Context, decisions []headend.Decision) ([]headend.Decision, error)
 	PutPlans(ctx context.Context, plans []headend.Plan) error
 	Plans(ctx context.Context, f headend.PlanFilter, after string, limit int) ([]headend.Plan, error)
 	Plan(ctx context.Context, id string) (headend.Plan, error)

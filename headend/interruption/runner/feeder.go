@@ -192,6 +192,9 @@ var planKinds = map[headend.PlanKind]interruption.PlanKind{headend.PlanCut: inte
 
 // Decision feeds what an operator decided.
 func (f *Feeder) Decision(d headend.Decision) {
+	if d.Kind == headend.DecideNote {
+		return
+	}
 	kind, known := decisionKinds[d.Kind]
 	decision := interruption.Decision{Kind: kind, Made: d.Made, By: d.By, Node: interruption.NoNode, Point: interruption.NoPoint, Moment: d.Moment,
 		Cause: d.Cause, Part: interruption.NoNode, OtherNode: interruption.NoNode, OtherPoint: interruption.NoPoint, OtherMoment: d.OtherMoment}
