@@ -104,6 +104,7 @@ func TestEveryWriteLeavesOneEntry(t *testing.T) {
 			{"drop-plan", "DELETE", "/plans/P1", "", "plans/P1", `"dropped":true`, `"dropped":true`}, // it changes nothing, and somebody did it
 			{"replay-quarantined", "POST", "/quarantine/1/replay", "", "quarantine/1", `"replayed":null`, `"replayed":"20`},
 			{"attach-meter", "POST", "/meters/new-1/installations", `{"usage_point":"U4","from":"2026-11-21"}`, "meters/new-1", `"state":"unassigned"`, `"usage_point":"U4"`},
+			{"set-device-credential", "POST", "/devices/M1/credential", `{"password":"another long one"}`, "devices/M1", `"password":"none"`, `"password":`},
 			{"close-period", "POST", "/periods", `{"organisation":"D1","month":"2026-10"}`, "periods/D1/2026-10", "", `"number":1`},
 			{"close-period", "POST", "/periods", `{"organisation":"D1","month":"2026-10","reason":"U1 was out too"}`, "periods/D1/2026-10", `"number":1`, `"number":2`},
 			{"add-webhook", "POST", "/webhooks", `{"url":"https://oms.example.com/hook","events":["outage.opened"]}`, "webhooks/1", "", `"url":"https://oms.example.com/hook"`},
