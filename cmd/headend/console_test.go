@@ -15,7 +15,9 @@ import (
 )
 
 // TestConsoleInABrowser drives the console in Chromium against the built head-end with a simulated street: an outage appears, is
-// opened, classified and restored; SAIDI of the month moves; the language switches; a viewer cannot classify; nothing is asked of another origin. What it does stands in headend/console/browser/test.mjs.
+// opened, classified and closes; SAIDI of the month moves; a meter's chart draws; the language switches; a viewer cannot classify; an
+// administrator makes and disables a user; axe-core finds no serious fault on any page, light and dark; nothing is asked of another
+// origin. What it does stands in headend/console/browser/test.mjs.
 func TestConsoleInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs a minute and a half")

@@ -52,6 +52,11 @@ class Who {
     return this.user?.permissions.includes(what) ?? false;
   }
 
+  /** Whether accounts, tokens of others, webhooks and the audit trail are open: to administrators who see everything. */
+  get administrator(): boolean {
+    return this.may('administer') && this.user?.organisations.length === 0;
+  }
+
   #take(answer: Session) {
     this.user = answer.user;
     this.expired = false;
