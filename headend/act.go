@@ -47,6 +47,14 @@ type AuditEntry struct {
 	Hash     []byte
 }
 
+// AuditVerdict says whether the audit trail is what was written.
+type AuditVerdict struct {
+	Entries int64    // that are there
+	Last    int64    // number of the last one that was written
+	Hash    []byte   // of that one
+	Faults  []string // what was changed, removed or moved, in words; none: it is what was written
+}
+
 // AuditFilter picks entries; what is empty picks all.
 type AuditFilter struct {
 	Who, What, Target string

@@ -136,6 +136,17 @@ func (s *Store) WalkAudit(ctx context.Context, pass func(headend.AuditEntry) err
 	return last, hash, unlessNil("audit trail", err)
 }
 
+// VerifyAudit follows the trail from its first entry to its last and tells where it is not what was written.
+func (s *Store) VerifyAudit(ctx context.Context) (headend.AuditVerdict, error) {
+	var check AuditCheck
+	last, hash, err := s.WalkAudit(ctx, func(e headend.AuditEntry) error { check.Next(e); return nil })
+	if err != nil {
+		return headend.AuditVerdict{}, err
+	}
+	check.End(last, hash)
+	return headend.AuditVerdict{Entries: check.Entries, Last: last, Hash: hash, Faults: check.Faults}, nil
+}
+
 // AuditCheck follows the trail from its first entry and finds where it is broken.
 type AuditCheck struct {
 	Entries  int64

@@ -41,6 +41,7 @@ func newWeb(c Config, store *timeseries.Store, doors *access.Doors, accounts *bo
 		Hosts:           c.HTTP.Hosts,
 		Access:          doors,
 		Accounts:        store,
+		Trail:           store,
 		Proxies:         c.Access.proxies(),
 		SecureProxy:     c.Access.SecureProxy,
 		Store:           store,

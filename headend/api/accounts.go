@@ -66,6 +66,7 @@ type changeUserInput struct {
 	Body struct {
 		Role          string    `json:"role,omitempty" enum:"viewer,operator,billing,engineer,administrator"`
 		Organisations *[]string `json:"organisations,omitempty" maxItems:"200"`
+		Language      string    `json:"language,omitempty" enum:"vi,en"`
 		Password      string    `json:"password,omitempty" maxLength:"512" doc:"ends all sessions of the account"`
 		Disabled      *bool     `json:"disabled,omitempty" doc:"true ends all sessions of the account"`
 	}
@@ -236,6 +237,9 @@ func (a *API) changeUser(ctx context.Context, in *changeUserInput) (*struct{ Bod
 	}
 	if in.Body.Organisations != nil {
 		u.Organisations = *in.Body.Organisations
+	}
+	if in.Body.Language != "" {
+		u.Language = in.Body.Language
 	}
 	if in.Body.Disabled != nil {
 		u.Disabled = time.Time{}

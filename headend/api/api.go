@@ -26,6 +26,7 @@ type Options struct {
 
 	Access      Access         // lets people and programs in
 	Accounts    Accounts       // nil: users, tokens and the audit trail are not shown, and there is no trail
+	Trail       Trail          // nil: the audit trail is neither verified nor exported
 	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
 	SecureProxy bool           // browsers come over TLS though this serves without: cookies say so
 
@@ -115,6 +116,9 @@ func New(options Options) (*API, error) {
 	if options.Exports != nil {
 		mux.HandleFunc("GET /api/v1/readings", a.export)
 	}
+	if options.Trail != nil {
+		mux.HandleFunc("GET /api/v1/audit/export", a.exportTrail)
+	}
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if options.Metrics != nil {
@@ -150,6 +154,9 @@ func (a *API) operations(h huma.API) {
 	a.registerSession(h)
 	if a.options.Accounts != nil {
 		a.registerAccounts(h)
+	}
+	if a.options.Trail != nil {
+		a.registerTrail(h)
 	}
 	a.registerDevices(h)
 	a.registerReadings(h)

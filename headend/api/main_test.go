@@ -65,7 +65,7 @@ func serve(t *testing.T, store *timeseries.Store, options api.Options) *server {
 	options.Access, options.Accounts = accesstest.Doors(t, store), store
 	options.Store, options.Outages, options.Metrics, options.Zone, options.Replayer = store, store, s.metrics, zone, s
 	options.Window = 10 * 365 * 24 * time.Hour // the tests stand in 2026
-	options.Webhooks = store
+	options.Webhooks, options.Trail = store, store
 	if options.WebhookRules == nil {
 		options.WebhookRules = webhook.Rules{Key: webhook.NewKeyFile(filepath.Join(t.TempDir(), "key"))}
 	}

@@ -51,6 +51,8 @@ var permissions = map[string]rule{
 	"add-user":     administer,
 	"change-user":  administer,
 	"list-audit":   administer,
+	"verify-audit": administer,
+	"export-audit": administer,
 
 	"list-meters":        look,
 	"get-meter":          look,
