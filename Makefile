@@ -26,7 +26,8 @@ console: ## the pages for operators, built anew from headend/console/web; the re
 
 test: go-there packages-test lint ## everything, against a real PostgreSQL and a real Mosquitto it starts itself
 	@$(GO) test -race -timeout 25m $(PKGS)
-	@$(GO) test -timeout 5m -run 'TestStorm|TestScore' ./headend/interruption # too large for the race detector
+	@$(GO) test -timeout 5m -run 'TestStorm|TestScore|TestMemoryAtRest' ./headend/interruption # too large for the race detector
+	@$(GO) test -timeout 5m ./headend/reliability # all the random cases; under the race detector there are few
 	@deploy/engines.sh
 
 lint: go-there ## formatting, go vet and staticcheck

@@ -69,7 +69,7 @@ timeline:
 `
 
 func roughGrid(t testing.TB) *Grid {
-	return generated(t, GridSpec{UsagePoints: 500, TransformersPerFeeder: 8, Direct: 20, Solar: 0.1, ThreePhase: 0.2, Unmetered: 0.05}, 4)
+	return generated(t, GridSpec{UsagePoints: 500, TransformersPerFeeder: 8, Direct: 20, Solar: 0.02, ThreePhase: 0.2, Unmetered: 0.05}, 4)
 }
 
 func TestSimulationIsDeterministic(t *testing.T) {

@@ -318,7 +318,7 @@ func TestOneLateCorrectionAmongManyMeters(t *testing.T) {
 	}
 	s := storetest.Open(t, timeseries.Timescale)
 	day := noon.AddDate(0, 0, -30).Truncate(24 * time.Hour)
-	const meters, times = 2000, 96
+	const meters, times = 600, 96
 	for i := range times {
 		var all []headend.Batch
 		for m := range meters {

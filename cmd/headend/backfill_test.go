@@ -29,6 +29,7 @@ grid: {usage_points: 40, points_per_transformer: 20, transformers_per_feeder: 2,
 // TestWhatWasLostIsReadBack lets simulated meters lose readings, and expects that the head-end finds what is missing, asks for
 // it by MQTT, and has all of it afterwards, to the Wh.
 func TestWhatWasLostIsReadBack(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		store := storetest.OpenURL(t, startServer(t).Database(t), timeseries.Options{Engine: engine})
 		street := playLossy(t, store)

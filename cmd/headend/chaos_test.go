@@ -24,6 +24,7 @@ const chaosMessages = 200_000
 // PostgreSQL are killed with -9 at random moments, and then compares every acknowledged reading with what
 // is stored.
 func TestKilledAtRandomNothingIsLost(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
@@ -50,6 +51,7 @@ func TestKilledAtRandomNothingIsLost(t *testing.T) {
 // TestKilledAtRandomBehindMosquitto does the same through a Mosquitto, which acknowledges to the devices by
 // itself: what it was told is stored must be stored, and what it was not told it must still have.
 func TestKilledAtRandomBehindMosquitto(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)

@@ -225,6 +225,7 @@ const bothQuantities = "import_wh,v1"
 
 // The tests of exports share a server, and most of them 201,600 readings of 600 meters over a week.
 func TestExports(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	t.Run("EveryFormat", func(t *testing.T) { testReadingsInEveryFormat(t, server) })
 	week := exported(t, server, timeseries.Postgres, 600, 7)

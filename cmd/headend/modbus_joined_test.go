@@ -30,6 +30,7 @@ var wireFaults = map[simulator.FaultKind]struct{ tcp, rtu []string }{
 // missed and counted by reason, a relay's breaker becomes unknown and never open, the neighbours go on; when it ends all
 // comes back by itself; and at no time is a value stored that was not true.
 func TestEveryWireFaultAgainstTheSimulator(t *testing.T) {
+	t.Parallel()
 	var walking sync.WaitGroup
 	defer walking.Wait()
 	places := make(chan struct{}, 8) // they wait more than they compute
@@ -187,6 +188,7 @@ func (f *faultField) finish(t *testing.T) {
 // A unit whose values no longer change goes on answering. With stuck in its profile its readings are uncertain after so many
 // polls and its breaker is unknown; what it said before is its last truth, and what it says afterwards is true again.
 func TestStuckValuesAgainstTheSimulator(t *testing.T) {
+	t.Parallel()
 	const polls = 15 // at 300 ms; values change each second, or each few where the machine is busy
 	f := newFaultField(t, simulator.FramingTCP, func(model, text string) string {
 		text = strings.ReplaceAll(quick(model, text), "live: {interval: 1m}", "live: {interval: 10s, stuck: 15}")
@@ -263,6 +265,7 @@ func (f *faultField) judgeStuck(t *testing.T, polls int) {
 // One silent unit among 200 behind one connection of the simulator: no other misses a poll. A machine that stands still for longer than
 // a unit is given to answer loses a frame; it is asked for again within the interval.
 func TestOneDeadUnitAmong200OfTheSimulator(t *testing.T) {
+	t.Parallel()
 	const interval, latency, rounds = 4 * time.Second, 5 * time.Millisecond, 4
 	f := newModbusFieldOf(t, simulator.GridSpec{UsagePoints: 4000, PointsPerTransformer: 20, TransformersPerFeeder: 40,
 		Modbus: simulator.ModbusSpec{Listen: "127.0.0.1:0", Transformers: 1}}, "", simulator.ModbusConfig{Latency: latency})

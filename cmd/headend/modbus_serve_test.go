@@ -27,6 +27,7 @@ import (
 // is an event on its node within two poll intervals of a second; an RTU that dies is unknown, not open; it comes back by
 // itself; and the head meter's registers are stored as readings of the feeder's meter.
 func TestABreakerOpensInTheField(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -158,6 +159,7 @@ func (p *process) list(t *testing.T, path string) []storedEvent {
 // TestAQuarantinedPollIsReplayed: a profile has the sign of a register wrong, so its poll lies in quarantine; with the
 // profile mended, replay stores what the device said then.
 func TestAQuarantinedPollIsReplayed(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	f := newModbusField(t, simulator.FramingTCP, "")

@@ -18,6 +18,7 @@ import (
 // TestWhereItIsUnsureItAsks lets a few of a transformer's meters gasp, answers the questions that come to the concentrator for the
 // others with "done", and expects that the outage is then at those few alone.
 func TestWhereItIsUnsureItAsks(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

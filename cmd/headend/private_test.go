@@ -15,6 +15,7 @@ import (
 // TestAKilledPrivateServerIsStartedAgain kills the first process of the private PostgreSQL below a serving
 // head-end; it must become ready again by itself, and stop without a fault.
 func TestAKilledPrivateServerIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "private-") // t.TempDir cannot be walked to by the server's user

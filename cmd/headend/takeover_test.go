@@ -31,6 +31,7 @@ const (
 // TestTheDetectingHeadEndIsKilledInAStorm runs two head-ends on one database, kills the one that detects in the middle of
 // a storm, and compares the ledger with that of a head-end nobody disturbed, which hears the same storm.
 func TestTheDetectingHeadEndIsKilledInAStorm(t *testing.T) {
+	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, engine timeseries.Engine) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/cluster"
@@ -26,6 +29,10 @@ type Server struct {
 var (
 	server    *Server
 	databases atomic.Int64
+	templates = struct {
+		sync.Mutex
+		made map[timeseries.Engine]bool
+	}{made: map[timeseries.Engine]bool{}}
 )
 
 // Main runs a package's tests with a server, and stops it afterwards. Call it from TestMain:
@@ -127,7 +134,45 @@ func (s *Server) Database(t testing.TB) string {
 // Open opens a store in a fresh database and closes it when the test ends.
 func Open(t testing.TB, engine timeseries.Engine) *timeseries.Store {
 	t.Helper()
-	return OpenURL(t, URL(t), timeseries.Options{Engine: engine})
+	return OpenURL(t, migrated(t, engine), timeseries.Options{Engine: engine})
+}
+
+// migrated makes a fresh database whose migrations have run, and returns its URL: a copy of the one that ran them. To run them for each test
+// takes twice to four times as long.
+func migrated(t testing.TB, engine timeseries.Engine) string {
+	t.Helper()
+	templates.Lock()
+	defer templates.Unlock()
+	template := "template_" + string(engine)
+	if !templates.made[engine] {
+		if err := server.CreateDatabase(t.Context(), template); err != nil {
+			t.Fatal(err)
+		}
+		s, err := timeseries.Open(t.Context(), server.URL(template), timeseries.Options{Engine: engine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		templates.made[engine] = true
+	}
+	name := fmt.Sprintf("test_%d", databases.Add(1))
+	if err := server.copyDatabase(t.Context(), template, name); err != nil {
+		t.Fatal(err)
+	}
+	return server.URL(name)
+}
+
+// copyDatabase makes a database like another, which nobody may be connected to.
+func (s *Server) copyDatabase(ctx context.Context, from, name string) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+from+" STRATEGY = FILE_COPY"); err != nil {
+		return fmt.Errorf("copy database %s: %w", from, err)
+	}
+	return nil
 }
 
 // OpenURL opens a store and closes it when the test ends.

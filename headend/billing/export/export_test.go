@@ -608,9 +608,9 @@ func TestConstantMemory(t *testing.T) {
 		return most
 	}
 	for _, f := range Formats {
-		few, many := run(f.Name, 60), run(f.Name, 300)
+		few, many := run(f.Name, 60), run(f.Name, 150)
 		if many > few+256<<10 {
-			t.Errorf("%s: %d bytes are held for 60 usage points, %d for 300", f.Name, few, many)
+			t.Errorf("%s: %d bytes are held for 60 usage points, %d for 150", f.Name, few, many)
 		}
 	}
 }
