@@ -185,8 +185,8 @@ type BillingKeeper interface {
 	// Upto is until when duties have been looked at; zero: never.
 	Upto(ctx context.Context) (time.Time, error)
 	PutUpto(ctx context.Context, upto time.Time) error
-	// Assess looks who has done a duty: it counts read success, and opens gaps or lets them go on.
-	Assess(ctx context.Context, d Duty) (Assessed, error)
+	// Assess looks who has done the duties of one hour: it counts read success, and opens gaps or lets them go on.
+	Assess(ctx context.Context, duties []Duty) ([]Assessed, error)
 	// TakeLate takes notes of late readings of hours that ended before a moment, at most so many.
 	TakeLate(ctx context.Context, before time.Time, limit int) ([]LateReads, error)
 	// GapsOf are gaps that are not filled and reach into a time, of the usage points whose meters these are.

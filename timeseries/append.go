@@ -195,6 +195,9 @@ func (s *Store) transaction(ctx context.Context, conn *pgxpool.Conn, p *pivot, c
 	if err = s.copyRows(ctx, tx, p, write); err != nil {
 		return done, err
 	}
+	if err = p.insertArrivals(ctx, tx, write.rows); err != nil {
+		return done, err
+	}
 	done = write.appended
 	if err = s.insertRest(ctx, tx, p, write.history, &done); err != nil {
 		return done, err

@@ -3,7 +3,6 @@ package timeseries
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,47 +42,13 @@ func (b *billingKeeper) Upto(ctx context.Context) (time.Time, error) {
 }
 
 func (b *billingKeeper) PutUpto(ctx context.Context, upto time.Time) error {
-	_, err := b.tx.Exec(ctx, sqlBillingUptoWrite, upto)
-	return err
-}
-
-func (b *billingKeeper) Assess(ctx context.Context, d headend.Duty) (a headend.Assessed, err error) {
-	if !d.Quantity.IsEnergy() {
-		return a, &headend.Unknown{What: "quantity", ID: string(d.Quantity)}
+	if _, err := b.tx.Exec(ctx, sqlBillingUptoWrite, upto); err != nil {
+		return err
 	}
-	if n := len(d.Slots); n == 0 || n > 60 || len(d.Begins) != n {
-		return a, fmt.Errorf("a duty of %d slots and %d begins: 1 to 60 slots are possible, each with its begin", n, len(d.Begins))
+	if _, err := b.tx.Exec(ctx, sqlArrivalDrop, upto.Add(-notesKept-time.Hour)); err != nil {
+		return fmt.Errorf("drop notes of arrivals: %w", err)
 	}
-	if _, err = b.tx.Exec(ctx, sqlBillingAssessStage); err == nil {
-		err = b.members(ctx, d.Hour)
-	}
-	if err == nil {
-		_, err = b.tx.Exec(ctx, strings.ReplaceAll(sqlBillingAssessOwed, "/*register*/", string(d.Quantity)),
-			d.Slots, moved(d.Slots, -d.Tolerance), moved(d.Slots, d.Tolerance), moved(d.Slots, d.Within), int16(d.Against), notNil(d.Models), d.Others)
-	}
-	if err == nil {
-		_, err = b.tx.Exec(ctx, "SET LOCAL enable_nestloop = on")
-	}
-	if err == nil {
-		err = b.tx.QueryRow(ctx, sqlBillingAssess, d.Begins, d.Slots, d.Hour, d.Schedule, string(d.Quantity), d.Now, d.First, d.Spread).
-			Scan(&a.Devices, &a.Expected, &a.Missing, &a.Gaps, &a.Extended)
-	}
-	if err == nil {
-		_, err = b.tx.Exec(ctx, sqlBillingAssessEnd)
-	}
-	if err != nil {
-		return a, fmt.Errorf("duty of %s from %s: %w", d.Schedule, d.Hour.Format(time.RFC3339), err)
-	}
-	return a, nil
-}
-
-// moved are times, all by as much.
-func moved(times []time.Time, by time.Duration) []time.Time {
-	m := make([]time.Time, len(times))
-	for i, t := range times {
-		m[i] = t.Add(by)
-	}
-	return m
+	return nil
 }
 
 // members joins anew who owes what, if the registry has changed since it was joined.
@@ -250,6 +215,19 @@ const lateReadsKept = 14 * 24 * time.Hour
 func (s *Store) dropLateReads(ctx context.Context, before time.Time) error {
 	if _, err := s.pool.Exec(ctx, sqlBillingLateDrop, before); err != nil {
 		return fmt.Errorf("drop notes of late readings before %s: %w", before.Format(time.RFC3339), err)
+	}
+	return nil
+}
+
+// dropArrivals forgets notes of arrivals that nobody has looked at: who looks for what is missing must go through the readings of that
+// time. Nobody looks meanwhile.
+func (s *Store) dropArrivals(ctx context.Context, before time.Time) error {
+	_, err := s.KeepBilling(ctx, func(k headend.BillingKeeper) error {
+		_, err := k.(*billingKeeper).tx.Exec(ctx, sqlArrivalDropAll, before)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("drop notes of arrivals before %s: %w", before.Format(time.RFC3339), err)
 	}
 	return nil
 }

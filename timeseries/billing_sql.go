@@ -4,16 +4,28 @@ import _ "embed" // the statements
 
 // The statements of billing, one a file in sql/.
 var (
+	//go:embed sql/arrival_count.sql
+	sqlArrivalCount string
+	//go:embed sql/arrival_drop.sql
+	sqlArrivalDrop string
+	//go:embed sql/arrival_drop_all.sql
+	sqlArrivalDropAll string
+	//go:embed sql/arrival_insert.sql
+	sqlArrivalInsert string
+	//go:embed sql/arrival_read.sql
+	sqlArrivalRead string
 	//go:embed sql/billing_active.sql
 	sqlBillingActive string
-	//go:embed sql/billing_assess.sql
-	sqlBillingAssess string
-	//go:embed sql/billing_assess_end.sql
-	sqlBillingAssessEnd string
-	//go:embed sql/billing_assess_owed.sql
-	sqlBillingAssessOwed string
-	//go:embed sql/billing_assess_stage.sql
-	sqlBillingAssessStage string
+	//go:embed sql/billing_assess_count.sql
+	sqlBillingAssessCount string
+	//go:embed sql/billing_assess_gap.sql
+	sqlBillingAssessGap string
+	//go:embed sql/billing_assess_member.sql
+	sqlBillingAssessMember string
+	//go:embed sql/billing_assess_part.sql
+	sqlBillingAssessPart string
+	//go:embed sql/billing_assess_read.sql
+	sqlBillingAssessRead string
 	//go:embed sql/billing_cut_off.sql
 	sqlBillingCutOff string
 	//go:embed sql/billing_finding_list.sql

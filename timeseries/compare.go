@@ -135,7 +135,7 @@ func (p *pivot) merge(r row, have stored, gone map[former]bool, out *plan) (row,
 	if !changed {
 		return r, false
 	}
-	r.mask, r.quality, r.received = have.mask, r.quality|have.quality, max(r.received, have.received)
+	r.mask, r.quality, r.received, r.again = have.mask, r.quality|have.quality, max(r.received, have.received), true
 	r.first = int32(len(p.values))
 	for m := have.mask; m != 0; m &= m - 1 {
 		p.values = append(p.values, have.value[bits.TrailingZeros64(m)])

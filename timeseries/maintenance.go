@@ -104,6 +104,9 @@ func (s *Store) forget(ctx context.Context, now time.Time) {
 	if err := s.dropLateReads(ctx, now.Add(-lateReadsKept)); err != nil && ctx.Err() == nil {
 		s.log.Error("old notes of late readings not dropped", slog.Any("error", err))
 	}
+	if err := s.dropArrivals(ctx, now.Add(-notesWaiting)); err != nil && ctx.Err() == nil {
+		s.log.Error("old notes of arrivals not dropped", slog.Any("error", err))
+	}
 	if s.quarantine > 0 {
 		if err := s.dropQuarantine(ctx, now.Add(-s.quarantine)); err != nil && ctx.Err() == nil {
 			s.log.Error("old quarantine not dropped", slog.Any("error", err))

@@ -23,6 +23,7 @@ type row struct {
 	mask     uint64 // which columns have a value; values follow in column order
 	order    int32  // position of arrival, so that of equal keys the later one wins
 	quality  headend.Quality
+	again    bool // takes the place of one that is stored
 }
 
 // wide is a row spread over its columns, for comparing.
@@ -62,6 +63,7 @@ type pivot struct {
 	events   eventRows
 	refused  refusedRows
 	signs    signs
+	arrivals arrivals
 
 	gone     map[former]bool // values replaced within these batches
 	hours    map[int64]bool

@@ -87,7 +87,7 @@ func (w *world) owe(begin time.Time) {
 		w.t.Fatal(err)
 	}
 	kept, err := w.store.KeepBilling(ctx, func(k headend.BillingKeeper) error {
-		_, err := k.Assess(ctx, duty)
+		_, err := k.Assess(ctx, []headend.Duty{duty})
 		return err
 	})
 	if err != nil || !kept {

@@ -52,11 +52,13 @@ func (o *Office) detectHour(ctx context.Context, k headend.BillingKeeper) (bool,
 	if err != nil {
 		return false, err
 	}
-	for _, d := range o.models(types).duties(hour) {
-		a, err := k.Assess(ctx, d)
-		if err != nil {
-			return false, err
-		}
+	duties := o.models(types).duties(hour)
+	found, err := k.Assess(ctx, duties)
+	if err != nil {
+		return false, err
+	}
+	for i, a := range found {
+		d := &duties[i]
 		o.metrics.expected.Add(float64(a.Expected))
 		o.metrics.missing.Add(float64(a.Missing))
 		o.metrics.opened.Add(float64(a.Gaps))
