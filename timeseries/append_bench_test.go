@@ -57,6 +57,27 @@ func BenchmarkCopy(b *testing.B) {
 	}
 }
 
+// BenchmarkNotes stores what Append notes for billing beside the rows of BenchmarkAppend, and tells what share of
+// Append that is.
+func BenchmarkNotes(b *testing.B) {
+	for _, engine := range storetest.Engines() {
+		b.Run(string(engine), func(b *testing.B) {
+			s := storetest.Open(b, engine)
+			meet(b, s)
+			var appended, noted time.Duration
+			for _, call := range calls(b.N) {
+				from := time.Now()
+				if _, err := s.Append(b.Context(), call); err != nil {
+					b.Fatal(err)
+				}
+				appended += time.Since(from)
+				noted += timeseries.Note(b.Context(), b, s, call)
+			}
+			b.ReportMetric(100*noted.Seconds()/appended.Seconds(), "%_of_Append")
+		})
+	}
+}
+
 const perCall = 5000
 
 func meet(b *testing.B, s *timeseries.Store) {

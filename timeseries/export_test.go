@@ -91,3 +91,21 @@ func (s *Store) Exec(ctx context.Context, sql string) error {
 	_, err := s.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
+
+// Note stores what Append notes of the batches beside their rows, and tells how long that alone took.
+func Note(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) (took time.Duration) {
+	p := &pivot{}
+	p.reset()
+	if err := s.fill(ctx, p, batches); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.transact(ctx, func(tx pgx.Tx) error {
+		from := time.Now()
+		err := p.insertArrivals(ctx, tx, p.rows)
+		took = time.Since(from)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return took
+}

@@ -48,7 +48,15 @@ func (b *bench) billing(ctx context.Context, t *table) error {
 	yesterday := time.Now().In(zone).AddDate(0, 0, -1)
 	midnight := billing.StartOfDay(zone, yesterday.Year(), yesterday.Month(), yesterday.Day())
 	begin := midnight.Add(-billedHours / 2 * time.Hour)
+	idle, err := b.used()
+	if err != nil {
+		return err
+	}
 	stored, rows, missing, err := appendBilled(ctx, store, begin)
+	if err != nil {
+		return err
+	}
+	storing, err := b.used()
 	if err != nil {
 		return err
 	}
@@ -64,6 +72,10 @@ func (b *bench) billing(ctx context.Context, t *table) error {
 		return err
 	}
 	detected := time.Since(from)
+	detecting, err := b.used()
+	if err != nil {
+		return err
+	}
 	found, err := store.Success(ctx, headend.SuccessFilter{Whole: true, From: begin, To: begin.Add(billedHours * time.Hour), Pending: now}, "")
 	if err != nil {
 		return err
@@ -72,8 +84,16 @@ func (b *bench) billing(ctx context.Context, t *table) error {
 		return fmt.Errorf("billing: read success is %+v, %d are missing", found, missing)
 	}
 	t.billed = append(t.billed, billedLine{"gaps found, in the hours of " + thousands(float64(rows)) + " rows", detected.Round(10 * time.Millisecond).String(),
-		"storing these rows, without protocol and decoding: " + stored.Round(10*time.Millisecond).String(), fmt.Sprintf("%.1f %%", 100*detected.Seconds()/stored.Seconds()), "less than 10 %"})
+		"storing these rows, without protocol and decoding: " + stored.Round(10*time.Millisecond).String(), fmt.Sprintf("%.1f %%", 100*detected.Seconds()/stored.Seconds()), "less than 10 %"},
+		billedLine{"the same, in processor time of head-end and PostgreSQL", fmt.Sprintf("%.2f s", (detecting - storing).Seconds()), fmt.Sprintf("%.1f s, with the making of the readings", (storing - idle).Seconds()),
+			fmt.Sprintf("%.1f %%", 100*(detecting-storing).Seconds()/(storing-idle).Seconds()), "less than 10 %"})
 	return b.cutOff(ctx, t, o, midnight)
+}
+
+// used is the processor time that this process and PostgreSQL have used.
+func (b *bench) used() (time.Duration, error) {
+	all, err := cpuOfAll(map[string]int{"PostgreSQL": b.server.PID()})
+	return all["load"] + all["PostgreSQL"], err
 }
 
 // cutOff reads the registers of all usage points at midnight, twice: the second time what is read is in memory.
