@@ -124,56 +124,26 @@ func readArrivals(hour int64, reads []byte, take func(*arrived)) error {
 	if len(reads) == 0 || reads[0] != arrivalVersion {
 		return fmt.Errorf("%w: its version is not %d", errArrival, arrivalVersion)
 	}
-	r := arrivedReader{rest: reads[1:], row: arrived{time: hour, received: hour}}
-	for len(r.rest) > 0 {
-		r.next()
+	row := arrived{time: hour, received: hour}
+	for r := (varints{rest: reads[1:]}); len(r.rest) > 0; {
+		row.meter += int32(r.signed())
+		flags := r.byte()
+		if flags&newTime != 0 {
+			row.time += r.signed()
+		}
+		if flags&newReceived != 0 {
+			row.received += r.signed()
+		}
+		if flags&newMask != 0 {
+			row.quality, row.mask = headend.Quality(r.unsigned()), uint32(r.unsigned())
+		}
+		row.again = flags&isAgain != 0
 		if r.cut {
 			return fmt.Errorf("%w: it ends in the middle of a row", errArrival)
 		}
-		take(&r.row)
+		take(&row)
 	}
 	return nil
-}
-
-type arrivedReader struct {
-	rest []byte
-	row  arrived
-	cut  bool
-}
-
-func (r *arrivedReader) next() {
-	r.row.meter = int32(int64(r.row.meter) + r.signed())
-	if len(r.rest) == 0 {
-		r.cut = true
-		return
-	}
-	flags := r.rest[0]
-	r.rest = r.rest[1:]
-	if flags&newTime != 0 {
-		r.row.time += r.signed()
-	}
-	if flags&newReceived != 0 {
-		r.row.received += r.signed()
-	}
-	if flags&newMask != 0 {
-		r.row.quality = headend.Quality(r.unsigned())
-		r.row.mask = uint32(r.unsigned())
-	}
-	r.row.again = flags&isAgain != 0
-}
-
-func (r *arrivedReader) signed() int64 {
-	v, n := binary.Varint(r.rest)
-	r.cut = r.cut || n <= 0
-	r.rest = r.rest[max(n, 0):]
-	return v
-}
-
-func (r *arrivedReader) unsigned() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	r.cut = r.cut || n <= 0
-	r.rest = r.rest[max(n, 0):]
-	return v
 }
 
 // insertArrivals stores the notes of what a transaction writes.

@@ -260,3 +260,28 @@ func TestNotesOfAnHourThatWasLookedAtAreDropped(t *testing.T) {
 		expectRows(t, s, "SELECT (SELECT count(*) FROM arrival), noted_since FROM billing_state", "0 2026-11-23T07:00:00Z")
 	})
 }
+
+// TestNotesThatAreCutAreRefused: whatever remains of a note, it is not read as something else.
+func TestNotesThatAreCutAreRefused(t *testing.T) {
+	packed, read := timeseries.PackedNight()
+	for i, b := range packed {
+		if n, err := read[i](b); n != 2 || err != nil {
+			t.Fatalf("%d rows: %v", n, err)
+		}
+		whole := 0
+		for cut := range b {
+			if n, err := read[i](b[:cut]); err == nil {
+				whole++
+				if n > 1 {
+					t.Errorf("%d of %d bytes are %d rows", cut, len(b), n)
+				}
+			}
+		}
+		if whole != 2 { // no row, one row
+			t.Errorf("cut at %d places it was whole", whole)
+		}
+		if _, err := read[i](append([]byte{9}, b[1:]...)); err == nil {
+			t.Error("another version was read")
+		}
+	}
+}

@@ -266,39 +266,34 @@ func (b *billingKeeper) owed(ctx context.Context, looks []*look) error {
 	if err := b.parts(ctx, looks); err != nil {
 		return fmt.Errorf("who owes: %w", err)
 	}
-	rows, err := b.tx.Query(ctx, sqlBillingAssessMember, fromMicros(from), fromMicros(to))
-	if err != nil {
-		return fmt.Errorf("who owes: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		raw := rows.RawValues()
-		device, point, part, begin, end := rawInt32(raw[0]), rawInt32(raw[1]), rawInt32(raw[2]), rawInt64(raw[3]), rawInt64(raw[4])
+	if err := b.eachMember(ctx, func(m *member) {
+		if m.from >= to || m.to < from {
+			return
+		}
 		for _, l := range looks {
-			if p := l.parts[part]; p != nil {
-				l.member(p, device, point, begin, end)
+			if p := l.parts[m.part]; p != nil {
+				l.member(p, m)
 			}
 		}
-	}
-	if err := rows.Err(); err != nil {
+	}); err != nil {
 		return fmt.Errorf("who owes: %w", err)
 	}
 	return nil
 }
 
-// member counts what a device at a usage point owes from begin to end, and has brought.
-func (l *look) member(p *partCount, device, point int32, begin, end int64) {
+// member counts what a device owes at a usage point and has brought.
+func (l *look) member(p *partCount, m *member) {
 	expected, inTime, later := int32(0), int32(0), int32(0)
 	for n, slot := range l.slots {
 		switch {
-		case slot <= begin || slot > end:
+		case slot <= m.from || slot > m.to:
 			continue
-		case l.inTime[n].has(device):
+		case l.inTime[n].has(m.device):
 			inTime++
-		case l.got[n].has(device):
+		case l.got[n].has(m.device):
 			later++
 		default:
-			l.lost[n].add(point)
+			l.lost[n].add(m.point)
 		}
 		expected++
 	}

@@ -51,26 +51,6 @@ func (b *billingKeeper) PutUpto(ctx context.Context, upto time.Time) error {
 	return nil
 }
 
-// members joins anew who owes what, if the registry has changed since it was joined.
-func (b *billingKeeper) members(ctx context.Context, from time.Time) error {
-	var changes int64
-	var fresh bool
-	if err := b.tx.QueryRow(ctx, sqlBillingMembers).Scan(&changes, &fresh); err != nil {
-		return fmt.Errorf("who owes: %w", err)
-	} else if fresh {
-		return nil
-	}
-	for _, statement := range []struct {
-		sql  string
-		args []any
-	}{{"TRUNCATE duty_member", nil}, {sqlBillingMembersPart, nil}, {sqlBillingMembersMake, []any{from}}, {"ANALYZE duty_member, duty_part", nil}, {sqlBillingMembersMade, []any{changes}}} {
-		if _, err := b.tx.Exec(ctx, statement.sql, statement.args...); err != nil {
-			return fmt.Errorf("who owes: %w", err)
-		}
-	}
-	return nil
-}
-
 func (b *billingKeeper) TakeLate(ctx context.Context, before time.Time, limit int) ([]headend.LateReads, error) {
 	return list(ctx, b.tx, func(row pgx.CollectableRow) (l headend.LateReads, err error) {
 		err = row.Scan(&l.Hour, &l.Meters)

@@ -20,8 +20,6 @@ var (
 	sqlBillingAssessCount string
 	//go:embed sql/billing_assess_gap.sql
 	sqlBillingAssessGap string
-	//go:embed sql/billing_assess_member.sql
-	sqlBillingAssessMember string
 	//go:embed sql/billing_assess_part.sql
 	sqlBillingAssessPart string
 	//go:embed sql/billing_assess_read.sql
@@ -92,6 +90,10 @@ var (
 	sqlBillingMembersMake string
 	//go:embed sql/billing_members_part.sql
 	sqlBillingMembersPart string
+	//go:embed sql/billing_members_read.sql
+	sqlBillingMembersRead string
+	//go:embed sql/billing_members_write.sql
+	sqlBillingMembersWrite string
 	//go:embed sql/billing_meter_type.sql
 	sqlBillingMeterType string
 	//go:embed sql/billing_multiplier.sql

@@ -109,3 +109,18 @@ func Note(ctx context.Context, t testing.TB, s *Store, batches []headend.Batch) 
 	}
 	return took
 }
+
+// PackedNight are a note of arrivals and a block of members, and what reads each.
+func PackedNight() (packed [][]byte, read []func([]byte) (int, error)) {
+	var a arrivals
+	a.take([]row{{meter: 7, time: 100, received: 200, mask: 1}, {meter: 900_000, time: microsAnHour - 1, received: -5, mask: 33, quality: headend.QualityUncertain, again: true}, {meter: 3, time: 5, received: 6, mask: 1 << 30}})
+	var block []byte
+	former := member{}
+	for _, m := range []member{{device: 5, point: 6, part: 1, from: math.MinInt64, to: math.MaxInt64}, {device: 4, point: 9, part: 2, from: 17, to: math.MaxInt64}} {
+		block, former = m.pack(block, &former), m
+	}
+	return [][]byte{a.all[0].reads, append([]byte{membersVersion}, block...)}, []func([]byte) (int, error){
+		func(b []byte) (n int, err error) { err = readArrivals(0, b, func(*arrived) { n++ }); return n, err },
+		func(b []byte) (n int, err error) { err = readMembers(b, func(*member) { n++ }); return n, err },
+	}
+}

@@ -1,1 +1,0 @@
-SELECT device, usage_point, part, valid_from, valid_to FROM duty_member WHERE valid_from < $2 AND valid_to >= $1

@@ -1,0 +1,1 @@
+SELECT members FROM duty_block ORDER BY number

@@ -1,0 +1,1 @@
+INSERT INTO duty_block (number, members) VALUES ($1, $2)
