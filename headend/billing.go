@@ -147,7 +147,8 @@ type BillingRun struct {
 	Passed     int64
 	Held       int64
 	Bytes      int64
-	Reason     string // why it failed
+	Reason     string   // why it failed
+	Part       []string // organisations that who asked for it sees; none: everything
 }
 
 // BillingSnapshot is the store as it is at one moment.
@@ -177,6 +178,7 @@ type BillingSnapshot interface {
 type RunResult struct {
 	ID                  string
 	Lines, Passed, Held int64
+	Organisations       []string // of its usage points, "" where one belongs to none
 }
 
 // BillingKeeper is a transaction that changes what billing keeps, all or nothing.

@@ -17,7 +17,8 @@ import (
 // partBytes is how much of a snapshot one row holds: what a reader holds in memory.
 const partBytes = 256 << 10
 
-// AskRun stores that a run is wanted and gives it its number.
+// AskRun stores that a run is wanted and gives it its number. It belongs to the part of the organisation that who asks sees. It returns
+// *headend.Unknown for an organisation that is not there.
 func (s *Store) AskRun(ctx context.Context, run headend.BillingRun) (headend.BillingRun, error) {
 	set, err := json.Marshal(run.Set)
 	if err != nil {
@@ -27,9 +28,17 @@ func (s *Store) AskRun(ctx context.Context, run headend.BillingRun) (headend.Bil
 	if run.Gate != nil {
 		gate = []byte(run.Gate)
 	}
-	run.State = "asked"
+	run.State, run.Part = "asked", []string{}
+	if p := headend.PrincipalOf(ctx); p.Limited() {
+		run.Part = ofNames(p.Organisations)
+	}
+	if run.Set.Organisation != "" {
+		if err := s.read(ctx, func(tx pgx.Tx) error { return known(ctx, tx, sqlOrganisationUnknown, []string{run.Set.Organisation}) }); err != nil {
+			return run, fmt.Errorf("billing run: %w", err)
+		}
+	}
 	err = s.change(ctx, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, sqlBillingRunAsk, run.By, run.From, run.To, textsOf(run.Quantities), set, run.Values, gate).Scan(&run.Number, &run.Asked); err != nil {
+		if err := tx.QueryRow(ctx, sqlBillingRunAsk, run.By, run.From, run.To, textsOf(run.Quantities), set, run.Values, gate, run.Part).Scan(&run.Number, &run.Asked); err != nil {
 			return err
 		}
 		run.Asked = run.Asked.UTC()
@@ -87,6 +96,9 @@ func unknown(err error) bool {
 func (s *Store) makeRun(ctx context.Context, tx pgx.Tx, run *headend.BillingRun, makeIt func(headend.BillingRun, headend.BillingSnapshot, io.Writer) (headend.RunResult, error)) error {
 	parts := &partWriter{ctx: ctx, tx: tx, run: run.Number}
 	var result headend.RunResult
+	if len(run.Part) > 0 { // it is made of what who asked for it sees
+		ctx = headend.WithPrincipal(ctx, &headend.Principal{Organisations: run.Part})
+	}
 	err := s.ReadBilling(ctx, func(b headend.BillingSnapshot) (err error) {
 		result, err = makeIt(*run, b, parts)
 		return err
@@ -100,7 +112,7 @@ func (s *Store) makeRun(ctx context.Context, tx pgx.Tx, run *headend.BillingRun,
 	if _, err := tx.Exec(ctx, sqlBillingPartSpare, run.Number, result.ID); err != nil { // the same bytes are there already
 		return err
 	}
-	_, err = tx.Exec(ctx, sqlBillingRunMade, run.Number, result.ID, result.Lines, result.Passed, result.Held, parts.all)
+	_, err = tx.Exec(ctx, sqlBillingRunMade, run.Number, result.ID, result.Lines, result.Passed, result.Held, parts.all, ofNames(result.Organisations))
 	return err
 }
 
@@ -146,7 +158,7 @@ func scanRun(row pgx.CollectableRow) (r headend.BillingRun, err error) {
 	var made *time.Time
 	var quantities []string
 	var set, gate []byte
-	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason); err != nil {
+	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason, &r.Part); err != nil {
 		return r, err
 	}
 	for _, q := range quantities {
@@ -195,9 +207,9 @@ func (s *Store) BillingRun(ctx context.Context, id string) (run headend.BillingR
 }
 
 // BillingBytes reads the bytes of a run that is made, a part at a time: each Read asks the store for no more than one part. It
-// returns io.EOF at the end.
+// returns io.EOF at the end, and *headend.Unknown to who sees no run with these bytes.
 func (s *Store) BillingBytes(ctx context.Context, id string) io.Reader {
-	return &partReader{ctx: ctx, store: s, id: id}
+	return &partReader{ctx: ctx, store: s, id: id, looked: !headend.PrincipalOf(ctx).Limited()}
 }
 
 type partReader struct {
@@ -207,10 +219,18 @@ type partReader struct {
 	part  int32
 	rest  []byte
 	ended bool
+
+	looked bool // it is known that who asks may see them
 }
 
 // Read implements io.Reader.
 func (r *partReader) Read(p []byte) (int, error) {
+	if !r.looked {
+		if _, err := r.store.BillingRun(r.ctx, r.id); err != nil {
+			return 0, err
+		}
+		r.looked = true
+	}
 	for len(r.rest) == 0 {
 		if r.ended {
 			return 0, io.EOF

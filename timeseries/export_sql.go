@@ -14,6 +14,8 @@ var (
 	sqlExportDeviceByID string
 	//go:embed sql/export_device_by_point.sql
 	sqlExportDeviceByPoint string
+	//go:embed sql/export_device_stands.sql
+	sqlExportDeviceStands string
 	//go:embed sql/export_point_by_id.sql
 	sqlExportPointByID string
 	//go:embed sql/export_point_by_node.sql

@@ -30,10 +30,11 @@ var partViews = []string{
 	"organisation", "organisation_version", "node", "node_version", "usage_point", "usage_point_version", "device", "installation", "device_node",
 	"reading", "reading_other", "reading_history", "reading_hour", "reading_day", "event",
 	"outage", "outage_change", "decision", "interruption", "interruption_former", "plan", "quarantine",
+	"metering_device", "gap", "value_version", "finding", "multiplier", "noted_register", "read_success", "billing_run",
 }
 
 // partOpen are the tables that belong to nobody and may be seen by all.
-var partOpen = []string{"setting", "quantity", "detection", "ledger_revision"}
+var partOpen = []string{"setting", "quantity", "detection", "ledger_revision", "meter_type"}
 
 var (
 	//go:embed sql/part_begin.sql
@@ -73,6 +74,22 @@ func (s *Store) Wholly(ctx context.Context, organisations, nodes, usagePoints []
 	err := s.read(ctx, func(tx pgx.Tx) error {
 		return known(ctx, tx, sqlPartWholly, ofNames(organisations), ofNames(nodes), ofNames(usagePoints))
 	})
+	return unlessNil("own part", err)
+}
+
+// WhollyUnit is Wholly for what a report is about: the organisation with an id, or where there is none, the node.
+func (s *Store) WhollyUnit(ctx context.Context, id string) error {
+	if !headend.PrincipalOf(ctx).Limited() {
+		return nil
+	}
+	err := s.readAll(ctx, func(tx pgx.Tx) error { return known(ctx, tx, sqlOrganisationUnknown, []string{id}) })
+	var none *headend.Unknown
+	switch {
+	case err == nil:
+		return s.Wholly(ctx, []string{id}, nil, nil)
+	case errors.As(err, &none):
+		return s.Wholly(ctx, nil, []string{id}, nil)
+	}
 	return unlessNil("own part", err)
 }
 

@@ -399,7 +399,11 @@ func (a *API) askRun(ctx context.Context, in *runPostInput) (*struct{ Body Run }
 	}
 	if run, err = a.options.Billing.AskRun(ctx, run); err != nil {
 		if u := unknownOf(err); u != nil {
-			return nil, invalid("body."+strings.ReplaceAll(u.What, " ", "_")+"s", u.ID, u.Error())
+			field := "body.usage_points"
+			if u.What == "organisation" {
+				field = "body.organisation"
+			}
+			return nil, invalid(field, u.ID, u.Error())
 		}
 		return nil, a.bookProblem(ctx, err)
 	}

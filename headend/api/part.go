@@ -26,10 +26,7 @@ func (a *API) checkUnit(ctx context.Context, location string, unit *string) erro
 		}
 		*unit = p.Organisations[0]
 	}
-	err := a.options.Store.Wholly(ctx, []string{*unit}, nil, nil)
-	if unknownOf(err) != nil {
-		err = a.options.Store.Wholly(ctx, nil, []string{*unit}, nil)
-	}
+	err := a.options.Store.WhollyUnit(ctx, *unit) // as the books read it: of an organisation and a node with one id the organisation
 	if unknownOf(err) != nil {
 		return a.problem(ctx, &headend.Unknown{What: "unit", ID: *unit})
 	}

@@ -32,6 +32,8 @@ type Registry interface {
 	Organisations(ctx context.Context, after string, limit int) ([]headend.Organisation, error)
 	// Wholly returns *headend.Unknown for what is not the asker's own alone.
 	Wholly(ctx context.Context, organisations, nodes, usagePoints []string) error
+	// WhollyUnit is Wholly for an organisation, or where there is none of that id, a node.
+	WhollyUnit(ctx context.Context, id string) error
 }
 
 // Quarantine keeps what could not be used.

@@ -9,7 +9,7 @@ LEFT JOIN LATERAL (
   SELECT device, valid_from, valid_to, count(*) OVER () AS meters FROM installation
   WHERE usage_point = u.number AND valid_from <= $1 AND $1 < valid_to ORDER BY valid_from DESC LIMIT 1
 ) i ON true
-LEFT JOIN device d ON d.number = i.device
+LEFT JOIN metering_device d ON d.number = i.device
 LEFT JOIN noted_register n ON n.device = i.device AND n.time = $1 AND n.time = i.valid_from AND n.quantity = '/*register*/'
 LEFT JOIN LATERAL (
   SELECT time, received, /*register*/ AS register, quality FROM reading

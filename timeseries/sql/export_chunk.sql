@@ -1,2 +1,2 @@
--- How long the chunks of readings are.
-SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_schema = current_schema() AND hypertable_name = 'reading'
+-- How long the chunks of readings are, also where the schema part stands before that of the table.
+SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_schema = ANY (current_schemas(false)) AND hypertable_name = 'reading'

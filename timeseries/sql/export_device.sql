@@ -3,7 +3,7 @@
 -- usage points, only installations count.
 WITH chosen AS MATERIALIZED (
   SELECT d.number, d.id
-  FROM device d
+  FROM metering_device d
   WHERE d.number > $1 AND $5::text[] IS NOT NULL AND $6::text[] IS NOT NULL AND $7::text IS NOT NULL AND $8::text IS NOT NULL
     /*devices*/
   ORDER BY d.number LIMIT $2

@@ -1,6 +1,6 @@
 -- The first of the names of a selection that there is nothing of, and what it should have been.
 SELECT what, id FROM (
-  SELECT 'device' AS what, n AS id FROM unnest($1::text[]) n WHERE NOT EXISTS (SELECT FROM device WHERE id = n)
+  SELECT 'device' AS what, n AS id FROM unnest($1::text[]) n WHERE NOT EXISTS (SELECT FROM metering_device WHERE id = n)
   UNION ALL
   SELECT 'usage point', n FROM unnest($2::text[]) n WHERE NOT EXISTS (SELECT FROM usage_point WHERE id = n)
   UNION ALL

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -150,6 +151,7 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 		return result, err
 	}
 	m, done := o.models(types), 0
+	organisations := map[string]bool{}
 	for after := ""; ; {
 		points, err := b.Points(ctx, run.Set, after, pointsAtOnce)
 		if err != nil {
@@ -159,6 +161,9 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 			break
 		}
 		after = points[len(points)-1].ID
+		for i := range points {
+			organisations[points[i].Organisation] = true
+		}
 		files, err := o.files(ctx, b, m, points, wanted{period: period, quantities: run.Quantities, evidence: true})
 		if err != nil {
 			return result, err
@@ -171,7 +176,7 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 		}
 	}
 	id, totals, err := snapshot.Close()
-	return headend.RunResult{ID: id, Lines: int64(totals.Lines), Passed: int64(totals.Passed), Held: int64(totals.Held)}, err
+	return headend.RunResult{ID: id, Lines: int64(totals.Lines), Passed: int64(totals.Passed), Held: int64(totals.Held), Organisations: slices.Collect(maps.Keys(organisations))}, err
 }
 
 // inputs say what a run was made of, beside readings and ledger: the settings by their digest, and what it is about.
