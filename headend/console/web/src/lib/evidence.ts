@@ -84,7 +84,15 @@ function say(text: string): string {
 
 export function evidence(text: string, language: Language): string {
   if (language !== 'vi') return text;
-  const whole = say(text);
-  if (whole !== text) return whole;
-  return text.split('; ').map(say).join('; ');
+  const parts = text.split('; ');
+  const said: string[] = [];
+  for (let i = 0; i < parts.length; ) {
+    // The shortest that is a sentence of the detector's: some have a semicolon of their own.
+    let end = i + 1;
+    while (end <= parts.length && say(parts.slice(i, end).join('; ')) === parts.slice(i, end).join('; ')) end++;
+    if (end > parts.length) end = i + 1;
+    said.push(say(parts.slice(i, end).join('; ')));
+    i = end;
+  }
+  return said.join('; ');
 }

@@ -201,6 +201,12 @@ export const words: Words = {
   'account.differ': 'The two new passwords differ.',
 
   'page.admin': 'Administration',
+  'short.outages': 'Outages',
+  'short.reliability': 'Indices',
+  'short.meters': 'Meters',
+  'short.collection': 'Reads',
+  'short.plans': 'Plans',
+  'short.admin': 'Admin',
   'admin.users': 'Users',
   'admin.tokens': 'API tokens',
   'admin.webhooks': 'Webhooks',

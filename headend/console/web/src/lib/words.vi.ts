@@ -199,6 +199,12 @@ export const words = {
   'account.differ': 'Hai lần nhập mật khẩu mới không giống nhau.',
 
   'page.admin': 'Quản trị',
+  'short.outages': 'Mất điện',
+  'short.reliability': 'Tin cậy',
+  'short.meters': 'Công tơ',
+  'short.collection': 'Thu thập',
+  'short.plans': 'Lịch cắt',
+  'short.admin': 'Quản trị',
   'admin.users': 'Người dùng',
   'admin.tokens': 'Mã truy cập API',
   'admin.webhooks': 'Webhook',
