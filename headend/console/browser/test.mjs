@@ -60,6 +60,19 @@ async function chartDraws(page) {
   say(`the chart of a meter draws ${points} points, and tells what they are`);
 }
 
+/** A device gets another password, which is shown once and is another one the next time. */
+async function devicePassword(page) {
+  const shown = [];
+  for (let i = 0; i < 2; i++) {
+    await page.click('[data-renew]');
+    await page.click('dialog button[name=yes]');
+    shown.push(await (await page.waitForSelector('[data-secret]')).inputValue());
+    await page.click('dialog button.first');
+  }
+  must(shown[0].length >= 16 && shown[0] !== shown[1], `the passwords of a device are ${shown}`);
+  say('a device gets another password');
+}
+
 async function languageSwitches(page) {
   await page.click('[data-language]');
   await page.waitForFunction(() => document.documentElement.lang === 'en' && document.querySelector('nav')?.textContent?.includes('Outages'));
@@ -162,6 +175,7 @@ try {
   const other = await page.context().newPage();
   await saidiMoves(other);
   await chartDraws(other);
+  await devicePassword(other);
   await languageSwitches(other);
   await viewerIsRefused(outage);
   await administer(other);
@@ -170,6 +184,8 @@ try {
   await page.waitForFunction((h) => /Đã kết thúc/.test(document.querySelector(`a.outage[href="${h}"]`)?.textContent ?? ''), outage);
   await page.waitForFunction(() => /Đã kết thúc/.test(document.querySelector('article .figures')?.textContent ?? ''));
   must(await page.evaluate(() => window.untouched), 'the page was loaded again');
+  const row = await page.textContent(`a.outage[href="${outage}"]`);
+  must(!/usage points|meters below/.test(row), `its line is not in Vietnamese: ${row}`);
   say('restored and closed by itself');
 
   must(faults.length === 0, faults.join('\n'));
