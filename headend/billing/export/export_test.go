@@ -23,6 +23,7 @@ import (
 
 	"lastgasp/headend"
 	"lastgasp/headend/billing"
+	"lastgasp/headend/billing/export/exporttest"
 	"lastgasp/protocols/drivertest"
 )
 
@@ -193,7 +194,7 @@ func TestRoundTripNEM12(t *testing.T) {
 	o := nemOptions
 	o.Zone, o.Made = hanoi, time.Date(2026, 4, 1, 0, 0, 0, 0, hanoi)
 	rows := month("NEM1201001", "NEM1201002", "NEM1201003")
-	days, err := parseNEM12(bytes.NewReader(write(t, "nem12", o, rows)))
+	days, err := exporttest.ParseNEM12(bytes.NewReader(write(t, "nem12", o, rows)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,11 +204,11 @@ func TestRoundTripNEM12(t *testing.T) {
 	quantities := map[string]string{"E1": "import_wh", "B1": "export_wh"}
 	var got []fact
 	for _, d := range days {
-		day, err := time.ParseInLocation("20060102", d.date, hanoi)
-		if err != nil || d.unit != "kWh" {
+		day, err := time.ParseInLocation("20060102", d.Date, hanoi)
+		if err != nil || d.Unit != "kWh" {
 			t.Fatal(d, err)
 		}
-		for i, v := range d.value {
+		for i, v := range d.Value {
 			kwh, err := headend.ParseDecimal(v)
 			if err != nil {
 				t.Fatal(err)
@@ -216,8 +217,8 @@ func TestRoundTripNEM12(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := fact{d.nmi, quantities[d.suffix], day.Unix() + int64(i)*1800, day.Unix() + int64(i+1)*1800, strconv.FormatInt(wh, 10), d.quality[i][0] == 'S'}
-			if d.quality[i] == "N" {
+			f := fact{d.NMI, quantities[d.Suffix], day.Unix() + int64(i)*1800, day.Unix() + int64(i+1)*1800, strconv.FormatInt(wh, 10), d.Quality[i][0] == 'S'}
+			if d.Quality[i] == "N" {
 				f.wh = ""
 			}
 			got = append(got, f)
@@ -235,8 +236,8 @@ func TestNEM12InStandardTime(t *testing.T) {
 	o.Zone, o.Made = sydney, time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
 	// In January Sydney is at +11; the market's day begins at 14:00 UTC all the same.
 	from := time.Date(2026, 1, 9, 14, 0, 0, 0, time.UTC)
-	days, err := parseNEM12(bytes.NewReader(write(t, "nem12", o, []Row{{UsagePoint: "NEM1201001", Quantity: headend.ImportWh, Kind: Interval, From: from, To: from.Add(30 * time.Minute), State: billing.Measured, Wh: 7}})))
-	if err != nil || len(days) != 1 || days[0].date != "20260110" || days[0].value[0] != "0.007" || days[0].quality[1] != "N" {
+	days, err := exporttest.ParseNEM12(bytes.NewReader(write(t, "nem12", o, []Row{{UsagePoint: "NEM1201001", Quantity: headend.ImportWh, Kind: Interval, From: from, To: from.Add(30 * time.Minute), State: billing.Measured, Wh: 7}})))
+	if err != nil || len(days) != 1 || days[0].Date != "20260110" || days[0].Value[0] != "0.007" || days[0].Quality[1] != "N" {
 		t.Errorf("%+v, %v", days, err)
 	}
 }
