@@ -265,7 +265,15 @@ func (b *billingSnapshot) CutOff(ctx context.Context, q headend.CutOffQuestion, 
 	if !q.Quantity.IsEnergy() {
 		return &headend.Unknown{What: "quantity", ID: string(q.Quantity)}
 	}
-	sql := strings.ReplaceAll(picked(sqlBillingCutOff, picks(q.Set)...), "/*register*/", string(q.Quantity))
+	sql := sqlBillingCutOff
+	if q.Limit == 0 && q.Set.UsagePoints == nil {
+		sql = sqlBillingCutOffAll
+		// Without statistics of the day the planner would go through its readings for each meter.
+		if _, err := b.tx.Exec(ctx, "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"); err != nil {
+			return fmt.Errorf("registers: %w", err)
+		}
+	}
+	sql = strings.ReplaceAll(picked(sql, picks(q.Set)...), "/*register*/", string(q.Quantity))
 	limit := pgtype.Int8{Int64: int64(q.Limit), Valid: q.Limit > 0}
 	rows, err := b.tx.Query(ctx, sql, q.At, q.Reach, notNil(q.Set.UsagePoints), q.Set.Organisation, q.After, limit)
 	if err != nil {

@@ -26,6 +26,8 @@ var (
 	sqlBillingAssessRead string
 	//go:embed sql/billing_cut_off.sql
 	sqlBillingCutOff string
+	//go:embed sql/billing_cut_off_all.sql
+	sqlBillingCutOffAll string
 	//go:embed sql/billing_finding_list.sql
 	sqlBillingFindingList string
 	//go:embed sql/billing_finding_put.sql

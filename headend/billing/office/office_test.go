@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -392,4 +394,50 @@ func (f *field) checkChange(t *testing.T, o *office.Office, first, second headen
 	if replaced == 0 {
 		t.Error("the change feed shows no estimate replaced")
 	}
+}
+
+// TestRegistersOfAllAtOnce are those of one usage point after the other: at slots, where some are lost, between slots, at an exchange.
+func TestRegistersOfAllAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, store *timeseries.Store) {
+		f := newField(20260312, 12)
+		f.put(t, store)
+		f.send(t, time.Minute, sent)
+		o := f.office(t, nil)
+		tell := func(q headend.CutOffQuestion) (all []string) {
+			q.Quantity = headend.ImportWh
+			if err := o.Registers(t.Context(), q, func(usagePoint string, r billing.Read, m *headend.Multiplier) error {
+				all = append(all, fmt.Sprintf("%s %+v %+v", usagePoint, r, *m))
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		how := map[string]bool{}
+		for _, at := range []time.Time{f.begin, f.period.From, f.period.From.Add(9 * time.Hour), f.period.From.Add(9*time.Hour + 7*time.Minute), f.points[1].exchange, f.points[5].exchange, f.end} {
+			var want []string
+			for after := ""; ; {
+				page := tell(headend.CutOffQuestion{At: at, After: after, Limit: 5})
+				if len(page) == 0 {
+					break
+				}
+				want = append(want, page...)
+				after = f.points[len(want)-1].id
+			}
+			all := tell(headend.CutOffQuestion{At: at})
+			if len(all) != len(f.points) {
+				t.Fatalf("%d usage points", len(all))
+			}
+			for i := range all {
+				how[billing.Exact.String()] = how[billing.Exact.String()] || strings.Contains(all[i], billing.Exact.String())
+				how[billing.Interpolated.String()] = how[billing.Interpolated.String()] || strings.Contains(all[i], billing.Interpolated.String())
+				if all[i] != want[i] {
+					t.Errorf("%s:\n%s at once\n%s by itself", at, all[i], want[i])
+				}
+			}
+		}
+		if !how[billing.Exact.String()] || !how[billing.Interpolated.String()] {
+			t.Errorf("only %v came about", how)
+		}
+	})
 }
