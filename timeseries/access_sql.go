@@ -4,6 +4,10 @@ import _ "embed" // the statements
 
 // The statements about accounts, sessions, tokens and the audit trail, one a file in sql/.
 var (
+	//go:embed sql/login_attempt_insert.sql
+	sqlLoginAttemptInsert string
+	//go:embed sql/login_attempt_take.sql
+	sqlLoginAttemptTake string
 	//go:embed sql/account_select.sql
 	sqlAccountSelect string
 	//go:embed sql/account_by_name.sql

@@ -76,7 +76,7 @@ func (s *Store) AddAccount(ctx context.Context, a headend.Account) (headend.Acco
 			return err
 		}
 		if err := tx.QueryRow(ctx, sqlAccountInsert, a.Name, a.Role, a.Organisations, a.Language, a.Password, a.Subject, a.Made).Scan(&a.Number); err != nil {
-			return taken(err, "account", a.Name)
+			return takenAccount(err, &a)
 		}
 		return audit(ctx, tx, "accounts/"+a.Name, nil, auditedAccountOf(&a))
 	})
@@ -109,8 +109,12 @@ func (s *Store) AddFirstAccount(ctx context.Context, a headend.Account) (made bo
 	return made, nil
 }
 
-// ChangeAccount writes role, organisations, language, subject and whether an account is disabled; who is disabled is out at
-// once. It returns *headend.Unknown, and ErrLastAdministrator.
+// errNoWayIn says that an account would be left with nothing to log in with.
+var errNoWayIn = &headend.BadRequest{Reason: "the account has no password: bound to no subject nobody could come in with it; give it a password first"}
+
+// ChangeAccount writes role, organisations, language, subject and whether an account is disabled; who is disabled, or bound to
+// another subject, is out at once. It returns *headend.Unknown, *headend.Taken for a subject that another account is bound to, and
+// *headend.BadRequest, such as ErrLastAdministrator.
 func (s *Store) ChangeAccount(ctx context.Context, a headend.Account) error {
 	return s.ChangeAccountWithPassword(ctx, a, "")
 }
@@ -126,6 +130,15 @@ func (s *Store) ChangeAccountWithPassword(ctx context.Context, a headend.Account
 		before, err := oneAccount(ctx, tx, sqlAccountByNumber, a.Number, a.Name)
 		if err != nil {
 			return err
+		}
+		rebound := a.Subject != before.Subject
+		switch {
+		case rebound && a.Subject == "" && before.Password == "" && password == "":
+			return errNoWayIn
+		case rebound && a.Subject != "":
+			if err := headend.ValidateSubject(a.Subject); err != nil {
+				return err
+			}
 		}
 		if err := known(ctx, tx, sqlOrganisationUnknown, a.Organisations); err != nil {
 			return err
@@ -145,7 +158,7 @@ func (s *Store) ChangeAccountWithPassword(ctx context.Context, a headend.Account
 				return err
 			}
 		}
-		if !a.Disabled.IsZero() || password != "" {
+		if !a.Disabled.IsZero() || password != "" || rebound {
 			if _, err := tx.Exec(ctx, sqlSessionEndOthers, a.Number, nil); err != nil {
 				return err
 			}
@@ -225,6 +238,15 @@ func taken(err error, what, id string) error {
 		return &headend.Taken{What: what, ID: id}
 	}
 	return err
+}
+
+// takenAccount is *headend.Taken where the name of an account, or its subject, is in use.
+func takenAccount(err error, a *headend.Account) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.ConstraintName == "account_subject_key" {
+		return taken(err, "subject", a.Subject)
+	}
+	return taken(err, "account", a.Name)
 }
 
 func ofNames(texts []string) []string {

@@ -24,6 +24,28 @@ func (s *Store) OpenSession(ctx context.Context, hash []byte, session headend.Se
 	return unlessNil("session", err)
 }
 
+// mostLoginAttempts is how many logins may be under way at an identity provider.
+const mostLoginAttempts = 100_000
+
+// AddLoginAttempt stores that a login goes on at an identity provider, under the hash of what the browser keeps; *headend.TooMany
+// where there are too many.
+func (s *Store) AddLoginAttempt(ctx context.Context, hash []byte, now, expires time.Time) error {
+	done, err := s.pool.Exec(ctx, sqlLoginAttemptInsert, hash, now, expires, mostLoginAttempts)
+	if err == nil && done.RowsAffected() == 0 {
+		return &headend.TooMany{What: "logins under way", Until: expires}
+	}
+	return unlessNil("login attempt", slow(ctx, err))
+}
+
+// TakeLoginAttempt takes one away, or returns *headend.Unknown where there is none, or none any more.
+func (s *Store) TakeLoginAttempt(ctx context.Context, hash []byte, now time.Time) error {
+	done, err := s.pool.Exec(ctx, sqlLoginAttemptTake, hash, now)
+	if err == nil && done.RowsAffected() == 0 {
+		return &headend.Unknown{What: "login attempt"}
+	}
+	return unlessNil("login attempt", slow(ctx, err))
+}
+
 // Session is the session whose secret has a hash, or *headend.Unknown. Whether it is over is for others to say.
 func (s *Store) Session(ctx context.Context, hash []byte) (session headend.Session, err error) {
 	rows, err := s.pool.Query(ctx, sqlSessionSelect, hash)

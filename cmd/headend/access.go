@@ -17,12 +17,22 @@ import (
 
 	"lastgasp/headend"
 	"lastgasp/headend/access"
+	"lastgasp/headend/access/oidc"
 	"lastgasp/timeseries"
 )
 
 // newDoors makes what lets people and programs in.
 func newDoors(c AccessConfig, store *timeseries.Store, log *slog.Logger) *access.Doors {
 	return access.New(store, access.Options{Limits: access.Limits{Session: c.Session, Idle: c.Idle}, Rate: c.Rate, Log: log})
+}
+
+// newProvider makes the way in through an identity provider; nil where none is configured.
+func newProvider(c OIDCConfig, doors *access.Doors) *oidc.Provider {
+	if c.Issuer == "" {
+		return nil
+	}
+	return oidc.New(oidc.Config{Issuer: c.Issuer, ClientID: c.ClientID, Name: c.Name,
+		Secret: func() (string, error) { return readSecretFile(c.ClientSecretFile) }}, doors)
 }
 
 // proxies reads addresses and networks of proxies, which have been checked.

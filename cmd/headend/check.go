@@ -66,7 +66,7 @@ func (c *checkCommand) Run(p *program) error {
 	} else {
 		look.config = config
 		look.add(levelOK, "configuration", "can be used", "")
-		for _, part := range []func(context.Context){look.files, look.listeners, look.certificates, look.profiles, look.database, look.brokers, look.access, look.running} {
+		for _, part := range []func(context.Context){look.files, look.listeners, look.certificates, look.profiles, look.database, look.brokers, look.access, look.provider, look.running} {
 			part(p.ctx)
 		}
 	}
@@ -258,6 +258,24 @@ func (c *checkup) access(context.Context) {
 			c.add(levelWarn, "access", fmt.Sprintf("the password of the first administrator still stands in %s", file), "log in, change it, and delete the file")
 		}
 	}
+}
+
+// provider asks the identity provider what it says of itself.
+func (c *checkup) provider(ctx context.Context) {
+	provider := newProvider(c.config.Access.OIDC, nil)
+	if provider == nil {
+		return
+	}
+	defer provider.Close()
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	about := "login"
+	if err := provider.Ready(asking); err != nil {
+		c.add(levelFail, about, fmt.Sprintf("the identity provider %s cannot be used: %v", c.config.Access.OIDC.Issuer, err),
+			"is it running, can it be reached from here, is access.oidc.issuer written as it calls itself? Passwords go on letting people in; docs/access.md")
+		return
+	}
+	c.add(levelOK, about, "the identity provider "+provider.Name()+" answers", "")
 }
 
 func fileThere(name string) bool {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"lastgasp/headend"
+	"lastgasp/headend/access/oidc/oidctest"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
 )
@@ -227,4 +228,22 @@ func TestCheckFindsFaultsOfFilesAndConnections(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "var")); err == nil {
 		t.Error("a check made something")
 	}
+}
+
+// The identity provider is asked what it says of itself; one that is away does not keep passwords from working.
+func TestCheckAsksTheIdentityProvider(t *testing.T) {
+	dir := t.TempDir()
+	secret := write(t, filepath.Join(dir, "client.secret"), oidctest.ClientSecret, 0o600)
+	provider := oidctest.Start(t, "lan")
+	look := func(issuer string) []finding {
+		t.Helper()
+		_, found := findings(t, "--set", "database.private_dir="+filepath.Join(dir, "postgres"), "--set", "http.listen=", "--set", "broker.enabled=false",
+			"--set", "webhooks.key_file="+filepath.Join(dir, "key"), "--set", "access.oidc.issuer="+issuer, "--set", "access.oidc.client_id=lastgasp", "--set", "access.oidc.client_secret_file="+secret)
+		return found
+	}
+	expectFinding(t, look(provider.Issuer()), levelOK, "login", "127.0.0.1 answers")
+	expectFinding(t, look(provider.Issuer()+"/"), levelFail, "login", "it calls itself")
+	expectFinding(t, look("http://"+loopbackAddress(t)), levelFail, "login", "connection refused")
+	provider.Set(func(b *oidctest.Behaviour) { b.Methods = []string{"private_key_jwt"} })
+	expectFinding(t, look(provider.Issuer()), levelFail, "login", "private_key_jwt alone")
 }

@@ -118,6 +118,15 @@ type AccessConfig struct {
 	Rate        int           `koanf:"rate" min:"1" max:"100000" doc:"requests of one user or token in a second; four times as many at once"`
 	Proxies     []string      `koanf:"proxies" doc:"addresses or networks of proxies whose X-Forwarded-For is believed"`
 	SecureProxy bool          `koanf:"secure_proxy" doc:"true: browsers come over TLS through a proxy, so cookies and headers are made for TLS"`
+	OIDC        OIDCConfig    `koanf:"oidc" doc:"an identity provider through which people may log in too (OpenID Connect)"`
+}
+
+// OIDCConfig names an identity provider. Accounts are bound to subjects there by headend user.
+type OIDCConfig struct {
+	Issuer           string `koanf:"issuer" doc:"https://..., exactly as its discovery document has it; empty: none"`
+	ClientID         string `koanf:"client_id" doc:"of this head-end at the provider"`
+	ClientSecretFile string `koanf:"client_secret_file" doc:"file with its secret there, mode 0600; read at each login, so it can be changed"`
+	Name             string `koanf:"name" doc:"of the provider, on the login page; empty: the host of the issuer"`
 }
 
 // LogConfig says how much is said and in what form.

@@ -11,7 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"lastgasp/headend/access/oidc"
 	"lastgasp/headend/webhook"
 	"lastgasp/protocols/mqtt"
 	"lastgasp/timeseries"
@@ -116,6 +118,7 @@ func (c *Config) faults() []error {
 	if c.Access.Idle > c.Access.Session {
 		add("access.idle", "%s is more than access.session (%s)", formatDuration(c.Access.Idle), formatDuration(c.Access.Session))
 	}
+	c.Access.OIDC.check(add)
 	for i, text := range c.Access.Proxies {
 		if _, err := parsePrefix(text); err != nil {
 			add("access.proxies["+strconv.Itoa(i)+"]", "%q is neither an address nor a network such as 10.0.0.0/8", text)
@@ -131,6 +134,31 @@ func (c *Config) faults() []error {
 		m.check(path, add)
 	}
 	return faults
+}
+
+// check tells what is wrong with the way to an identity provider, without asking it.
+func (c OIDCConfig) check(add func(path, format string, args ...any)) {
+	const path = "access.oidc"
+	if c.Issuer == "" {
+		if c != (OIDCConfig{}) {
+			add(path+".issuer", "is missing; without it the rest of %s says nothing", path)
+		}
+		return
+	}
+	if err := oidc.Check(c.Issuer); err != nil {
+		add(path+".issuer", "%v", err)
+	}
+	if c.ClientID == "" {
+		add(path+".client_id", "is missing")
+	}
+	if c.ClientSecretFile == "" {
+		add(path+".client_secret_file", "is missing")
+	} else if _, err := readSecretFile(c.ClientSecretFile); err != nil {
+		add(path+".client_secret_file", "%v", err)
+	}
+	if len(c.Name) > 64 || strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		add(path+".name", "is more than 64 printable bytes")
+	}
 }
 
 // codecs is the codecs section with the utility's zone where it names none.

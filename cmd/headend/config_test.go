@@ -127,6 +127,10 @@ func TestFaultsNamePlaceKeyAndWhatToDo(t *testing.T) {
 		"secret others may read":   {file: "database: {url_file: loose}", want: []string{"lastgasp.yaml:1: database.url_file:", "mode 0644", "chmod 600 loose"}},
 		"secret that is not there": {file: "database: {url_file: gone}", want: []string{"database.url_file:", "gone"}},
 		"empty secret":             {file: "database: {url_file: empty}", want: []string{"is empty"}},
+		"provider in the clear":    {file: "access: {oidc: {issuer: 'http://sso.example.com', client_id: a, client_secret_file: gone}}", want: []string{"access.oidc.issuer:", "in the clear", "access.oidc.client_secret_file:", "gone"}},
+		"provider with a fragment": {file: "access: {oidc: {issuer: 'https://sso.example.com/#x'}}", want: []string{"which an issuer has not", "access.oidc.client_id: is missing", "access.oidc.client_secret_file: is missing"}},
+		"provider's secret loose":  {file: "access: {oidc: {issuer: 'https://sso.example.com', client_id: a, client_secret_file: loose}}", want: []string{"access.oidc.client_secret_file:", "mode 0644", "chmod 600 loose"}},
+		"provider without a name":  {file: "access: {oidc: {client_id: a}}", want: []string{"access.oidc.issuer: is missing"}},
 		"secret twice":             {file: "database: {url_file: empty, url: x}", want: []string{"one of the two is enough"}},
 		"unknown codec":            {file: "codecs: {bindings: [{filter: a, codec: morse}]}", want: []string{"codecs:", "morse"}},
 	} {

@@ -24,6 +24,7 @@ type userCommand struct {
 	Password userPassword `cmd:"" help:"Give an account another password; all its sessions end."`
 	Disable  userDisable  `cmd:"" help:"Let an account in no more; all its sessions end."`
 	Enable   userEnable   `cmd:"" help:"Let an account in again."`
+	Bind     userBind     `cmd:"" help:"Bind an account to a subject at the identity provider; all its sessions end."`
 }
 
 type userAdd struct {
@@ -47,6 +48,11 @@ type userDisable struct {
 
 type userEnable struct {
 	Name string `arg:""`
+}
+
+type userBind struct {
+	Name    string `arg:""`
+	Subject string `arg:"" optional:"" placeholder:"ISSUER#SUBJECT" help:"As the page says of which nobody is let in; without it the account is bound to none."`
 }
 
 // Run makes an account.
@@ -159,6 +165,26 @@ func setDisabled(p *program, name string, at time.Time) error {
 			return err
 		}
 		_, err = fmt.Fprintf(p.stdout, "%s %s\n", a.Name, done)
+		return err
+	})
+}
+
+// Run binds an account.
+func (c *userBind) Run(p *program) error {
+	return withDoors(p, func(store *timeseries.Store, _ *access.Doors) error {
+		a, err := store.Account(p.ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		a.Subject = c.Subject
+		if err := store.ChangeAccount(p.acting("user bind"), a); err != nil {
+			return err
+		}
+		says := "is bound to no subject"
+		if c.Subject != "" {
+			says = "comes in as " + c.Subject
+		}
+		_, err = fmt.Fprintf(p.stdout, "%s %s\n", a.Name, says)
 		return err
 	})
 }

@@ -34,7 +34,7 @@ func newWeb(c Config, store *timeseries.Store, doors *access.Doors, accounts *bo
 	if err != nil {
 		return nil, err
 	}
-	web, err := api.New(api.Options{
+	options := api.Options{
 		Listen:          c.HTTP.Listen,
 		Certificate:     c.HTTP.TLS.Certificate,
 		Key:             c.HTTP.TLS.Key,
@@ -63,7 +63,11 @@ func newWeb(c Config, store *timeseries.Store, doors *access.Doors, accounts *bo
 		QuestionTimeout: c.Database.StatementTimeout,
 		Questions:       max(1, c.Database.Connections/3), // the rest is for storing
 		Log:             log,
-	})
+	}
+	if provider := newProvider(c.Access.OIDC, doors); provider != nil {
+		options.Provider = provider
+	}
+	web, err := api.New(options)
 	if err != nil {
 		return nil, err
 	}

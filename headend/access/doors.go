@@ -32,6 +32,10 @@ type Store interface {
 	CountFailure(ctx context.Context, name string, at time.Time) (headend.Failures, error)
 	ForgetFailures(ctx context.Context, name string) error
 
+	// AddLoginAttempt stores that a login goes on elsewhere; TakeLoginAttempt takes it away, or is *headend.Unknown.
+	AddLoginAttempt(ctx context.Context, hash []byte, now, expires time.Time) error
+	TakeLoginAttempt(ctx context.Context, hash []byte, now time.Time) error
+
 	OpenSession(ctx context.Context, hash []byte, s headend.Session, address string) error
 	Session(ctx context.Context, hash []byte) (headend.Session, error)
 	TouchSession(ctx context.Context, hash []byte, at time.Time) error
@@ -336,6 +340,9 @@ func (d *Doors) AddAccount(ctx context.Context, a headend.Account, password stri
 	if err := CheckAccount(&a); err != nil {
 		return a, err
 	}
+	if password == "" && a.Subject == "" {
+		return a, &headend.BadRequest{Reason: "an account needs a password, or a subject at the identity provider, or nobody could come in with it"}
+	}
 	if password != "" {
 		if err := CheckPassword(a.Name, password); err != nil {
 			return a, err
@@ -423,6 +430,8 @@ func CheckAccount(a *headend.Account) error {
 		return &headend.BadRequest{Reason: fmt.Sprintf("there is no role %q; there are %v", a.Role, headend.Roles)}
 	case a.Language != "vi" && a.Language != "en":
 		return &headend.BadRequest{Reason: fmt.Sprintf("there is no language %q; there are vi and en", a.Language)}
+	case a.Subject != "":
+		return headend.ValidateSubject(a.Subject)
 	}
 	return nil
 }

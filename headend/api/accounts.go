@@ -47,6 +47,7 @@ type User struct {
 	Role          string    `json:"role" enum:"viewer,operator,billing,engineer,administrator"`
 	Organisations []string  `json:"organisations" nullable:"false" doc:"it sees these and all below them; none: everything"`
 	Language      string    `json:"language" enum:"vi,en"`
+	Subject       string    `json:"subject,omitempty" doc:"at the identity provider, by which it comes in too" example:"https://sso.example.com#8f14e45f"`
 	Disabled      bool      `json:"disabled"`
 	Made          time.Time `json:"made"`
 }
@@ -57,7 +58,8 @@ type addUserInput struct {
 		Role          string   `json:"role" enum:"viewer,operator,billing,engineer,administrator"`
 		Organisations []string `json:"organisations,omitempty" maxItems:"200"`
 		Language      string   `json:"language,omitempty" enum:"vi,en"`
-		Password      string   `json:"password" minLength:"1" maxLength:"512" doc:"at least 12 characters"`
+		Password      string   `json:"password,omitempty" maxLength:"512" doc:"at least 12 characters; may be absent with subject"`
+		Subject       string   `json:"subject,omitempty" maxLength:"512" doc:"at the identity provider, as ISSUER#SUBJECT"`
 	}
 }
 
@@ -68,6 +70,7 @@ type changeUserInput struct {
 		Organisations *[]string `json:"organisations,omitempty" maxItems:"200"`
 		Language      string    `json:"language,omitempty" enum:"vi,en"`
 		Password      string    `json:"password,omitempty" maxLength:"512" doc:"ends all sessions of the account"`
+		Subject       *string   `json:"subject,omitempty" maxLength:"512" doc:"at the identity provider, as ISSUER#SUBJECT; empty: none. Another one ends all sessions of the account"`
 		Disabled      *bool     `json:"disabled,omitempty" doc:"true ends all sessions of the account"`
 	}
 }
@@ -107,7 +110,7 @@ func (a *API) registerAccounts(h huma.API) {
 	huma.Register(h, huma.Operation{OperationID: "list-users", Method: http.MethodGet, Path: "/api/v1/users", Summary: "Accounts, by name", Tags: tags}, a.users)
 	huma.Register(h, huma.Operation{OperationID: "get-user", Method: http.MethodGet, Path: "/api/v1/users/{name}", Summary: "An account", Tags: tags}, a.user)
 	huma.Register(h, huma.Operation{OperationID: "add-user", Method: http.MethodPost, Path: "/api/v1/users", Summary: "Make an account", Tags: tags}, a.addUser)
-	huma.Register(h, huma.Operation{OperationID: "change-user", Method: http.MethodPatch, Path: "/api/v1/users/{name}", Summary: "Change an account: role, part of the organisation, password; disable it", Tags: tags}, a.changeUser)
+	huma.Register(h, huma.Operation{OperationID: "change-user", Method: http.MethodPatch, Path: "/api/v1/users/{name}", Summary: "Change an account: role, part of the organisation, password, subject at the identity provider; disable it", Tags: tags}, a.changeUser)
 	huma.Register(h, huma.Operation{OperationID: "list-audit", Method: http.MethodGet, Path: "/api/v1/audit", Summary: "Every change by somebody, newest first", Tags: tags}, a.auditTrail)
 }
 
@@ -201,7 +204,7 @@ func (a *API) users(ctx context.Context, in *struct{ Paging }) (*PageOf[User], e
 }
 
 func accountOf(u headend.Account) User {
-	return User{Name: u.Name, Role: string(u.Role), Organisations: append([]string{}, u.Organisations...), Language: u.Language, Disabled: !u.Disabled.IsZero(), Made: u.Made}
+	return User{Name: u.Name, Role: string(u.Role), Organisations: append([]string{}, u.Organisations...), Language: u.Language, Subject: u.Subject, Disabled: !u.Disabled.IsZero(), Made: u.Made}
 }
 
 func (a *API) user(ctx context.Context, in *userInput) (*struct{ Body User }, error) {
@@ -217,7 +220,7 @@ func (a *API) addUser(ctx context.Context, in *addUserInput) (*struct{ Body User
 		return nil, err
 	}
 	b := in.Body
-	made, err := a.options.Access.AddAccount(ctx, headend.Account{Name: b.Name, Role: headend.Role(b.Role), Organisations: b.Organisations, Language: b.Language}, b.Password)
+	made, err := a.options.Access.AddAccount(ctx, headend.Account{Name: b.Name, Role: headend.Role(b.Role), Organisations: b.Organisations, Language: b.Language, Subject: b.Subject}, b.Password)
 	if err != nil {
 		return nil, a.accessProblem(ctx, err)
 	}
@@ -240,6 +243,9 @@ func (a *API) changeUser(ctx context.Context, in *changeUserInput) (*struct{ Bod
 	}
 	if in.Body.Language != "" {
 		u.Language = in.Body.Language
+	}
+	if in.Body.Subject != nil {
+		u.Subject = *in.Body.Subject
 	}
 	if in.Body.Disabled != nil {
 		u.Disabled = time.Time{}

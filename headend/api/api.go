@@ -30,6 +30,8 @@ type Options struct {
 	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
 	SecureProxy bool           // browsers come over TLS though this serves without: cookies say so
 
+	Provider IdentityProvider // nil: nobody comes in through one
+
 	Store        Store
 	Outages      Outages       // nil: it knows of no outages, interruptions and plans
 	Window       time.Duration // how long after its end the detector still cuts and joins an outage; 0: for ever
@@ -110,6 +112,10 @@ func New(options Options) (*API, error) {
 	describeOnce(described.OpenAPI())
 	describeExamples(described.OpenAPI())
 	a.serveReference(mux, described.OpenAPI())
+	if options.Provider != nil {
+		mux.HandleFunc("GET /api/v1/session/oidc", a.beginProviderLogin)
+		mux.HandleFunc("GET /api/v1/session/oidc/callback", a.endProviderLogin)
+	}
 	if options.Outages != nil {
 		mux.HandleFunc("GET /api/v1/stream", a.follow)
 	}
@@ -152,6 +158,9 @@ func describe() huma.Config {
 func (a *API) operations(h huma.API) {
 	h.UseMiddleware(a.refuseUnreadable(h), a.askInTurn(h), a.once(h))
 	a.registerSession(h)
+	if a.options.Provider != nil {
+		describeProvider(h)
+	}
 	if a.options.Accounts != nil {
 		a.registerAccounts(h)
 	}

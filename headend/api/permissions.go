@@ -40,9 +40,13 @@ var permissions = map[string]rule{
 
 	"login":           everybody,
 	"session-options": everybody,
-	"get-session":     loggedIn,
-	"change-session":  loggedIn,
-	"logout":          loggedIn,
+
+	"begin-provider-login": everybody,
+	"end-provider-login":   everybody,
+
+	"get-session":    loggedIn,
+	"change-session": loggedIn,
+	"logout":         loggedIn,
 
 	"list-tokens":  loggedIn, // one's own
 	"add-token":    loggedIn,

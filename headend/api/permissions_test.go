@@ -27,7 +27,7 @@ import (
 // routesByRole is the table of who may use what, written down a second time: by operation id, or by pattern where a route is no
 // operation. n: nobody has to log in; a: anybody who has; else v viewer, o operator, b billing, e engineer, d administrator.
 const routesByRole = `
-n: login session-options
+n: login session-options begin-provider-login end-provider-login
 a: get-session change-session logout list-tokens add-token revoke-token
 d: list-users get-user add-user change-user list-audit verify-audit export-audit
 vobed: list-meters get-meter list-devices get-device list-readings get-series list-usage-points get-usage-point list-nodes get-node list-organisations
@@ -61,9 +61,23 @@ func everything(t *testing.T) *server {
 	t.Helper()
 	store := storetest.Open(t, timeseries.Postgres)
 	options, _ := joined(t, store)
+	options.Provider = noProvider{}
 	s := serve(t, store, options)
 	s.replay = func(context.Context, headend.Quarantined) ([]headend.Refusal, error) { return nil, nil }
 	return s
+}
+
+// noProvider lets nobody in.
+type noProvider struct{}
+
+func (noProvider) Name() string { return "SSO" }
+
+func (noProvider) Begin(context.Context, string, string) (string, string, time.Time, error) {
+	return "", "", time.Time{}, &headend.LoginRefused{Fault: headend.LoginAway}
+}
+
+func (noProvider) Finish(context.Context, headend.ProviderAnswer) (string, headend.Session, error) {
+	return "", headend.Session{}, &headend.LoginRefused{Fault: headend.LoginForeign}
 }
 
 type route struct{ method, path, id string }
@@ -136,7 +150,7 @@ func TestRoutesByRole(t *testing.T) {
 
 // Routes that are no operations: each pattern in the code has a rule.
 func TestPlainRoutesHaveARule(t *testing.T) {
-	plain := map[string]int{"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 401, "GET /api/v1/docs": 200, "GET /api/v1/docs/reference.css": 200, "GET /api/v1/docs/reference.js": 200,
+	plain := map[string]int{"GET /healthz": 200, "GET /readyz": 200, "GET /api/v1/session/oidc": 503, "GET /api/v1/session/oidc/callback": 400, "GET /metrics": 401, "GET /api/v1/docs": 200, "GET /api/v1/docs/reference.css": 200, "GET /api/v1/docs/reference.js": 200,
 		"/": 404, "GET /api/v1/stream": 401, "GET /api/v1/readings": 401, "GET /api/v1/billing/registers": 401, "GET /api/v1/audit/export": 401, "GET /api/v1/billing/runs/{id}/snapshot": 401, "GET /api/v1/billing/runs/{id}/export": 401, "GET /api/v1/billing/runs/{id}/changes": 401}
 	pattern := regexp.MustCompile(`mux\.Handle(?:Func)?\("([^"]+)"(\+?)`)
 	files, err := os.ReadDir(".")

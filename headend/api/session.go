@@ -29,7 +29,8 @@ type Session struct {
 // SessionOptions are the ways to log in.
 type SessionOptions struct {
 	OIDC    bool   `json:"oidc" doc:"an identity provider can be used"`
-	OIDCURL string `json:"oidc_url,omitempty" doc:"where logging in through it begins"`
+	OIDCURL string `json:"oidc_url,omitempty" doc:"where logging in through it begins; with ?to=PATH it leads there"`
+	Name    string `json:"oidc_name,omitempty" doc:"what people know it as" example:"EVN SSO"`
 }
 
 type loginInput struct {
@@ -77,7 +78,11 @@ func (a *API) registerSession(h huma.API) {
 }
 
 func (a *API) sessionOptions(context.Context, *struct{}) (*struct{ Body SessionOptions }, error) {
-	return &struct{ Body SessionOptions }{SessionOptions{}}, nil
+	var ways SessionOptions
+	if p := a.options.Provider; p != nil {
+		ways = SessionOptions{OIDC: true, OIDCURL: providerPath, Name: p.Name()}
+	}
+	return &struct{ Body SessionOptions }{ways}, nil
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*sessionOutput, error) {

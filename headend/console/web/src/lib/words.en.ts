@@ -178,7 +178,7 @@ export const words: Words = {
   'login.name': 'Name',
   'login.password': 'Password',
   'login.send': 'Log in',
-  'login.oidc': 'Log in with your company’s account',
+  'login.oidc': 'Log in with {name}',
   'login.expired': 'Your session is over. Log in again to go on.',
   'role.viewer': 'Viewer',
   'role.operator': 'Operator',

@@ -176,7 +176,7 @@ export const words = {
   'login.name': 'Tên đăng nhập',
   'login.password': 'Mật khẩu',
   'login.send': 'Đăng nhập',
-  'login.oidc': 'Đăng nhập bằng tài khoản đơn vị',
+  'login.oidc': 'Đăng nhập bằng {name}',
   'login.expired': 'Phiên làm việc đã hết hạn. Đăng nhập lại để tiếp tục.',
   'role.viewer': 'Người xem',
   'role.operator': 'Điều độ viên',
