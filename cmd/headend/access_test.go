@@ -26,6 +26,18 @@ func TestAccountsTokensAndTheTrailAtTheCommandLine(t *testing.T) {
 	run("password ", "user", "add", "mai", "--role", "viewer")
 	run("may not log in", "user", "disable", "mai")
 	run("disabled", "user", "list")
+	run("comes in as https://sso.example.com#mai", "user", "bind", "mai", "https://sso.example.com#mai")
+	run("bound to no subject", "user", "bind", "mai")
+	run("account chi, viewer", "user", "add", "chi", "--role", "viewer", "--subject", "https://sso.example.com#chi", "--no-password")
+	run("identity provider", "user", "list")
+	for words, args := range map[string][]string{
+		"is there already":   {"mai", "https://sso.example.com#chi"},
+		"it has no password": {"chi"}, "ISSUER#SUBJECT": {"mai", "mai"}, "nobody": {"nobody", "https://sso.example.com#x"},
+	} {
+		if status, _, errs := command(t, environment, append([]string{"user", "bind"}, args...)...); status != exitFailed || !strings.Contains(errs, strings.TrimPrefix(words, "it ")) {
+			t.Errorf("bind %v: %d %s, want %q", args, status, errs, words)
+		}
+	}
 	if status, _, errs := command(t, environment, "user", "disable", "lan"); status != exitFailed || !strings.Contains(errs, "last administrator") {
 		t.Errorf("the last administrator: %d %s", status, errs)
 	}
@@ -39,8 +51,8 @@ func TestAccountsTokensAndTheTrailAtTheCommandLine(t *testing.T) {
 	run("lets nobody in", "token", "revoke", "1")
 	last := strings.TrimSpace(run("none changed", "audit", "verify"))
 	run("none changed", "audit", "verify", "--last", last[strings.LastIndex(last, " ")+1:])
-	if lines := strings.Count(run(`"what":"user add"`, "audit", "export"), "\n"); lines != 5 {
-		t.Errorf("%d entries, want 5", lines)
+	if lines := strings.Count(run(`"what":"user add"`, "audit", "export"), "\n"); lines != 8 {
+		t.Errorf("%d entries, want 8", lines)
 	}
 	store := storetest.OpenURL(t, strings.TrimPrefix(environment[0], "DATABASE_URL="), timeseries.Options{})
 	if _, err := store.Scalar(t.Context(), "WITH off AS (SELECT set_config('session_replication_role', 'replica', false)) UPDATE audit SET who = (SELECT 'somebody' FROM off) WHERE number = 2 RETURNING who"); err == nil {

@@ -34,6 +34,7 @@ type scoreCommand struct {
 	Markdown    string        `type:"path" help:"Also write the tables as Markdown to this file."`
 	Verbose     string        `type:"path" help:"Write what is missed, false or wrongly named to this file."`
 	URL         string        `help:"Compare the ledger of a running head-end instead, with --truth." placeholder:"URL"`
+	TokenFile   string        `env:"LASTGASP_TOKEN_FILE" type:"path" placeholder:"FILE" help:"A token of that head-end, mode 0600; or LASTGASP_TOKEN holds it. headend token add makes one."`
 	Truth       string        `type:"existingfile" help:"What simulator run --truth wrote."`
 }
 

@@ -6,6 +6,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -278,6 +280,10 @@ func TestServer(t *testing.T) {
 		"/api/v1/outages/8":     `{"changes":[]}`,
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer lg_secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		path := r.URL.Path
 		if r.URL.Query().Get("cursor") != "" {
 			path += "+"
@@ -291,6 +297,10 @@ func TestServer(t *testing.T) {
 	}))
 	defer web.Close()
 	h := server{base: web.URL, client: web.Client()}
+	if _, err := h.tree(t.Context()); err == nil || !strings.Contains(err.Error(), "--token-file") {
+		t.Errorf("without a token: %v", err)
+	}
+	h.token = "lg_secret"
 	net, err := h.tree(t.Context())
 	if err != nil || net.count["F"] != 2 || net.hangs["U12"] != "T1" {
 		t.Fatalf("%+v, %v", net, err)
@@ -306,5 +316,29 @@ func TestServer(t *testing.T) {
 	delete(answers, "/api/v1/nodes")
 	if _, err := h.tree(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestTokenOfScore(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("LASTGASP_TOKEN", "lg_environment")
+	for name, c := range map[string]struct{ file, want, fault string }{
+		"environment": {"", "lg_environment", ""},
+		"file":        {file("good", "lg_file\n", 0o600), "lg_file", ""},
+		"loose":       {file("loose", "lg_file\n", 0o644), "", "chmod 600"},
+		"empty":       {file("empty", "\n", 0o600), "", "is empty"},
+		"gone":        {filepath.Join(dir, "gone"), "", "no such file"},
+	} {
+		got, err := (&scoreCommand{TokenFile: c.file}).token()
+		if got != c.want || (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
 	}
 }

@@ -25,7 +25,11 @@ func (c *scoreCommand) live(ctx context.Context, debug io.Writer) ([]sheet, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Truth, err)
 	}
-	h := server{base: strings.TrimSuffix(c.URL, "/"), client: &http.Client{Timeout: time.Minute}}
+	token, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	h := server{base: strings.TrimSuffix(c.URL, "/"), token: token, client: &http.Client{Timeout: time.Minute}}
 	net, err := h.tree(ctx)
 	if err != nil {
 		return nil, err
@@ -39,9 +43,32 @@ func (c *scoreCommand) live(ctx context.Context, debug io.Writer) ([]sheet, erro
 	return []sheet{s}, nil
 }
 
+// token is what the head-end is asked with: that of a file, or of the environment; "" where there is none.
+func (c *scoreCommand) token() (string, error) {
+	if c.TokenFile == "" {
+		return os.Getenv("LASTGASP_TOKEN"), nil
+	}
+	info, err := os.Stat(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return "", fmt.Errorf("--token-file: %s has mode %04o, so others on this machine may read it; chmod 600 %s", c.TokenFile, mode, c.TokenFile)
+	}
+	text, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	if token := strings.TrimSpace(string(text)); token != "" {
+		return token, nil
+	}
+	return "", fmt.Errorf("--token-file: %s is empty", c.TokenFile)
+}
+
 // server is a running head-end.
 type server struct {
 	base   string
+	token  string // "" for none
 	client *http.Client
 }
 
@@ -51,6 +78,9 @@ func (h *server) get(ctx context.Context, path string, query url.Values, into an
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
+	}
+	if h.token != "" {
+		request.Header.Set("Authorization", "Bearer "+h.token)
 	}
 	answer, err := h.client.Do(request)
 	if err != nil {
@@ -64,6 +94,9 @@ func (h *server) get(ctx context.Context, path string, query url.Values, into an
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
 	if err != nil {
 		return fmt.Errorf("%s: %w", address, err)
+	}
+	if answer.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%s lets nobody in without a token; give one with --token-file, LASTGASP_TOKEN_FILE or LASTGASP_TOKEN: %.300s", h.base, body)
 	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s: %.300s", address, answer.Status, body)

@@ -781,6 +781,8 @@ func checkOperation(t *testing.T, name string, o operation) {
 			t.Errorf("%s: no 204", name)
 		}
 		return
+	case "export-audit":
+		kind = "application/x-ndjson"
 	case "follow-outages":
 		kind = "text/event-stream"
 	}
