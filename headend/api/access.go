@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/http"
@@ -120,9 +122,35 @@ func (a *API) gate(mux *http.ServeMux, document *huma.OpenAPI) http.Handler {
 			act.Who, act.Role = p.Name, p.Role
 		}
 		inner = r.WithContext(headend.WithAct(ctx, act))
+		if !a.receive(w, inner) {
+			return
+		}
 		mux.ServeHTTP(w, inner)
 		a.audit(inner, w, act)
 	})
+}
+
+// receive reads the body of a request that changes something, which guard bounds, before anything is done about it: who sends it
+// slowly has no place among those who are answered, and one that is too large is refused as such. It tells whether it was read; where
+// not the request has been answered, and its connection ends.
+func (a *API) receive(w http.ResponseWriter, r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return true
+	}
+	w.Header().Set("Connection", "close")
+	var large *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &large):
+		writeProblem(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is too large; at most %d bytes", maxBody))
+	case errors.As(err, &network) && network.Timeout():
+		writeProblem(w, http.StatusRequestTimeout, "the body did not come in time")
+	default:
+		writeProblem(w, http.StatusBadRequest, "the body cannot be read")
+	}
+	return false
 }
 
 // audit sees to it that what changed something stands in the audit trail, also where the store was not asked to change
@@ -200,7 +228,7 @@ func (a *API) refused(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, headend.ErrDenied):
 		refuse(w, "the session or token is not valid, or over")
 	case errors.As(err, &often):
-		w.Header().Set("Retry-After", retryAfter(often.Until))
+		w.Header().Set("Retry-After", a.retryAfter(often.Until))
 		writeProblem(w, http.StatusTooManyRequests, often.Error())
 	case errors.Is(err, headend.ErrAway), errors.Is(err, headend.ErrTooSlow), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		a.options.Log.Warn("not known who asks", "error", err)
@@ -217,8 +245,8 @@ func refuse(w http.ResponseWriter, detail string) {
 }
 
 // retryAfter is the seconds until a time, at least one.
-func retryAfter(until time.Time) string {
-	return strconv.Itoa(max(1, int(math.Ceil(time.Until(until).Seconds()))))
+func (a *API) retryAfter(until time.Time) string {
+	return strconv.Itoa(max(1, int(math.Ceil(until.Sub(a.options.Now()).Seconds()))))
 }
 
 // shown is what a request brings to be let in with: a token, or else the secret of a session. A header that is no token lets
@@ -291,7 +319,7 @@ func (a *API) accessProblem(ctx context.Context, err error) error {
 	case errors.Is(err, headend.ErrDenied):
 		return huma.Error401Unauthorized("name or password are wrong, or the session is over")
 	case errors.As(err, &often):
-		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(often.Error()), http.Header{"Retry-After": {retryAfter(often.Until)}})
+		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(often.Error()), http.Header{"Retry-After": {a.retryAfter(often.Until)}})
 	case errors.As(err, &bad):
 		return huma.Error422UnprocessableEntity(bad.Reason)
 	case errors.As(err, &taken):

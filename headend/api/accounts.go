@@ -150,7 +150,7 @@ func (a *API) addToken(ctx context.Context, in *addTokenInput) (*struct{ Body To
 		return nil, err
 	}
 	p := headend.PrincipalOf(ctx)
-	t := headend.Token{Name: in.Body.Name, Account: p.Account, Owner: p.Name, By: p.Name, Organisations: in.Body.Organisations, Expires: time.Now().UTC().Truncate(time.Second).AddDate(1, 0, 0)}
+	t := headend.Token{Name: in.Body.Name, Account: p.Account, Owner: p.Name, By: p.Name, Organisations: in.Body.Organisations, Expires: a.options.Now().UTC().Truncate(time.Second).AddDate(1, 0, 0)}
 	for _, scope := range in.Body.Scopes {
 		if !p.May(headend.Permission(scope)) {
 			return nil, invalid("body.scopes", scope, "you may not "+scope+" yourself")
@@ -184,7 +184,7 @@ func (a *API) revokeToken(ctx context.Context, in *numberInput) (*struct{ Body T
 	if p.May(headend.MayAdminister) && !p.Limited() {
 		owner = 0
 	}
-	t, err := a.options.Accounts.RevokeToken(ctx, in.Number, owner, time.Now().UTC())
+	t, err := a.options.Accounts.RevokeToken(ctx, in.Number, owner, a.options.Now().UTC())
 	if err != nil {
 		return nil, a.accessProblem(ctx, err)
 	}
@@ -250,7 +250,7 @@ func (a *API) changeUser(ctx context.Context, in *changeUserInput) (*struct{ Bod
 	if in.Body.Disabled != nil {
 		u.Disabled = time.Time{}
 		if *in.Body.Disabled {
-			u.Disabled = time.Now().UTC()
+			u.Disabled = a.options.Now().UTC()
 		}
 	}
 	if err := a.options.Access.ChangeAccount(ctx, u, in.Body.Password); err != nil {

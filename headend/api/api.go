@@ -48,11 +48,12 @@ type Options struct {
 	Metrics      *prometheus.Registry // shown at /metrics; nil for none
 	Zone         *time.Location       // dates without a time are midnights here; nil is UTC
 
-	QuestionTimeout time.Duration // longest a question may take; 0 is 30 s
-	Questions       int           // at once, others wait; 0 is 6
-	ExportsAtOnce   int           // others are refused until one has ended; 0 is 4
-	ExportPatience  time.Duration // a client that has not taken a piece of an export for so long is cut off; 0 is 30 s
-	Log             *slog.Logger  // nil is slog.Default()
+	QuestionTimeout time.Duration    // longest a question may take; 0 is 30 s
+	Questions       int              // at once, others wait; 0 is 6
+	ExportsAtOnce   int              // others are refused until one has ended; 0 is 4
+	ExportPatience  time.Duration    // a client that has not taken a piece of an export for so long is cut off; 0 is 30 s
+	Now             func() time.Time // what sessions, tokens and lock-outs go by; nil is time.Now
+	Log             *slog.Logger     // nil is slog.Default()
 }
 
 // Check is one thing that has to be in order for the head-end to be ready.
@@ -70,9 +71,13 @@ type API struct {
 	pulling   chan struct{} // and for each pull for billing
 	names     names
 	stream    *stream
+	slowest   slowest
 	started   chan struct{}
 	address   string // known once started is closed
 }
+
+// slowest is how long a client may take to send a request: who is slower is cut off, and keeps no connection from others.
+type slowest struct{ header, request time.Duration }
 
 // New makes the server. It returns an error when the certificate cannot be read, and without Access.
 func New(options Options) (*API, error) {
@@ -94,6 +99,9 @@ func New(options Options) (*API, error) {
 	if options.ExportPatience == 0 {
 		options.ExportPatience = 30 * time.Second
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
@@ -102,7 +110,7 @@ func New(options Options) (*API, error) {
 			return nil, fmt.Errorf("http: certificate %s with key %s: %w", options.Certificate, options.Key, err)
 		}
 	}
-	a := &API{options: options, questions: make(chan struct{}, options.Questions), exports: make(chan struct{}, options.ExportsAtOnce), names: names{registry: options.Store}, stream: newStream(), started: make(chan struct{}), pulling: make(chan struct{}, pullsAtOnce)}
+	a := &API{options: options, questions: make(chan struct{}, options.Questions), exports: make(chan struct{}, options.ExportsAtOnce), names: names{registry: options.Store}, stream: newStream(), slowest: slowest{header: 10 * time.Second, request: 30 * time.Second}, started: make(chan struct{}), pulling: make(chan struct{}, pullsAtOnce)}
 	mux := http.NewServeMux()
 	described := humago.New(mux, describe())
 	a.operations(described)
@@ -215,8 +223,8 @@ func (a *API) Run(ctx context.Context) error {
 	}
 	server := &http.Server{
 		Handler:           a.handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		ReadHeaderTimeout: a.slowest.header,
+		ReadTimeout:       a.slowest.request,
 		WriteTimeout:      2*a.options.QuestionTimeout + 30*time.Second, // waiting, asking, and writing a page
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,

@@ -7,6 +7,9 @@ func (a *API) Hurry(heartbeat, patience time.Duration) {
 	a.stream.heartbeat, a.stream.patience = heartbeat, patience
 }
 
+// Hasten has the server wait less for what clients send.
+func (a *API) Hasten(header, request time.Duration) { a.slowest = slowest{header, request} }
+
 // MostRemembered is how many changed outages are told one by one.
 const MostRemembered = mostRemembered
 

@@ -117,6 +117,9 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, next http.Handler) 
 			panic(fault) // how net/http is told to cut the connection
 		}
 		a.options.Log.Error("fault while answering", "route", r.Pattern, "fault", fault, "stack", string(debug.Stack()))
+		if s, ok := w.(*statusWriter); ok && s.begun {
+			panic(http.ErrAbortHandler) // a part was sent already: nobody may take it for the whole
+		}
 		writeProblem(w, http.StatusInternalServerError, "a fault inside the head-end; its log has the details")
 	}()
 	next.ServeHTTP(w, r)
@@ -126,11 +129,21 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, next http.Handler) 
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	begun  bool // the header is sent, or some of the body
 }
 
 func (w *statusWriter) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		w.begun = true
+	}
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a piece of the body.
+func (w *statusWriter) Write(p []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
