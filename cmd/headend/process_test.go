@@ -197,6 +197,12 @@ func (p *process) keepAlive() (stop func()) {
 // peakMemory is the most memory the process has held at once, in bytes.
 func (p *process) peakMemory() int64 {
 	p.t.Helper()
+	return p.memory("VmHWM")
+}
+
+// memory is what /proc says of the process's memory: VmRSS now, VmHWM at most; in bytes.
+func (p *process) memory(what string) int64 {
+	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
@@ -205,11 +211,11 @@ func (p *process) peakMemory() int64 {
 	}
 	for line := range strings.Lines(string(text)) {
 		var kb int64
-		if n, err := fmt.Sscanf(line, "VmHWM: %d kB", &kb); err == nil && n == 1 {
+		if n, err := fmt.Sscanf(line, what+": %d kB", &kb); err == nil && n == 1 {
 			return kb << 10
 		}
 	}
-	p.t.Fatal("no VmHWM in /proc")
+	p.t.Fatal("no " + what + " in /proc")
 	return 0
 }
 

@@ -132,7 +132,11 @@ type statusWriter struct {
 	begun  bool // the header is sent, or some of the body
 }
 
+// WriteHeader sends the status, once: where a client goes in the middle of an answer, what is said of that comes too late.
 func (w *statusWriter) WriteHeader(status int) {
+	if w.begun {
+		return
+	}
 	if status >= http.StatusOK {
 		w.begun = true
 	}

@@ -29,7 +29,7 @@ type stream struct {
 const (
 	heartbeatOfStream = 15 * time.Second
 	patienceOfStream  = 10 * time.Second
-	mostOfStream      = 500
+	mostOfStream      = 2000
 )
 
 func newStream() *stream {
