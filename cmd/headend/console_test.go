@@ -22,27 +22,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs a minute and a half")
 	}
-	scripts, err := filepath.Abs("../../headend/console/browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	need := func(what, hint string, there bool) {
-		t.Helper()
-		switch {
-		case there:
-		case os.Getenv("CI") != "":
-			t.Fatalf("%s is missing: %s", what, hint)
-		default:
-			t.Skipf("%s is missing: %s", what, hint)
-		}
-	}
-	node, nodeErr := exec.LookPath("node")
-	need("node", "make packages-test installs it", nodeErr == nil)
-	chromium, chromiumErr := exec.LookPath("chromium")
-	need("chromium", "make packages-test installs it", chromiumErr == nil)
-	_, err = os.Stat(filepath.Join(scripts, "node_modules", "playwright-core", "package.json"))
-	need("playwright-core", "make packages-test installs it (npm ci in headend/console/browser)", err == nil)
-
+	scripts, node, chromium := needBrowser(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	p := newProcess(t)
@@ -88,6 +68,32 @@ func TestConsoleInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// needBrowser finds the folder of the scripts and the programs that they take; a program that is missing fails in CI.
+func needBrowser(t *testing.T) (scripts, node, chromium string) {
+	t.Helper()
+	scripts, err := filepath.Abs("../../headend/console/browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := func(what, hint string, there bool) {
+		t.Helper()
+		switch {
+		case there:
+		case os.Getenv("CI") != "":
+			t.Fatalf("%s is missing: %s", what, hint)
+		default:
+			t.Skipf("%s is missing: %s", what, hint)
+		}
+	}
+	node, nodeErr := exec.LookPath("node")
+	need("node", "make packages-test installs it", nodeErr == nil)
+	chromium, chromiumErr := exec.LookPath("chromium")
+	need("chromium", "make packages-test installs it", chromiumErr == nil)
+	_, err = os.Stat(filepath.Join(scripts, "node_modules", "playwright-core", "package.json"))
+	need("playwright-core", "make packages-test installs it (npm ci in headend/console/browser)", err == nil)
+	return scripts, node, chromium
 }
 
 // somebody is a usage point with its meter.

@@ -28,6 +28,9 @@ const (
 	greatStorm        = greatFeeders * greatTransformers * greatPoints
 )
 
+// greatGrid is feeders of so many transformers each, greatPoints usage points below each of them, 25 feeders a substation.
+type greatGrid struct{ feeders, transformers int }
+
 // TestTheGreatStorm plays 500,000 last gasps in a minute over MQTT, and looks how far the ledger in the database is behind
 // what was acknowledged, and how much memory the head-end takes.
 func TestTheGreatStorm(t *testing.T) {
@@ -38,9 +41,8 @@ func TestTheGreatStorm(t *testing.T) {
 	defer cancel()
 	url := startServer(t).Database(t)
 	p := newProcess(t, "LASTGASP_DATABASE_URL="+url)
-	for _, kind := range []string{"network", "usage-points", "devices"} {
-		p.run("import", kind, greatRegistry(t, kind))
-	}
+	grid := greatGrid{greatFeeders, greatTransformers}
+	grid.load(t, p)
 	p.start()
 	p.waitReady(ctx)
 	until(ctx, t, "it detects", func() bool { return detects(t, p) })
@@ -50,7 +52,7 @@ func TestTheGreatStorm(t *testing.T) {
 	}
 	start := time.Now().UTC().Truncate(time.Second)
 	for _, minutes := range []int{25, 10} {
-		eachTransformer(t, links, 0, func(i int) (topic string, message []any) {
+		grid.eachTransformer(t, links, 0, func(i int) (topic string, message []any) {
 			for m := range greatPoints {
 				message = append(message, map[string]any{"device": greatMeter(i, m), "time": start.Add(-time.Duration(minutes) * time.Minute), "values": map[string]any{"v1": 230.1}})
 			}
@@ -61,7 +63,7 @@ func TestTheGreatStorm(t *testing.T) {
 
 	behind := watchLag(ctx, t, url)
 	began := time.Now()
-	eachTransformer(t, links, time.Minute, func(i int) (topic string, message []any) {
+	grid.eachTransformer(t, links, time.Minute, func(i int) (topic string, message []any) {
 		lost := time.Now().UTC().Add(-30 * time.Second).Truncate(time.Second)
 		for m := range greatPoints {
 			message = append(message, map[string]any{"device": greatMeter(i, m), "time": lost, "event": headend.EventPowerDown, "seq": 1})
@@ -81,21 +83,24 @@ func TestTheGreatStorm(t *testing.T) {
 
 func greatMeter(transformer, i int) string { return fmt.Sprintf("M%d-%d", transformer, i) }
 
-// eachTransformer publishes a message for each transformer by the connection of its gateway, spread over a time, and waits for
-// all acknowledgements.
-func eachTransformer(t *testing.T, links []paho.Client, over time.Duration, say func(transformer int) (topic string, message []any)) {
+// eachTransformer publishes a message for each transformer that has one by the connection of its gateway, spread over a time, and
+// waits for all acknowledgements.
+func (grid greatGrid) eachTransformer(t *testing.T, links []paho.Client, over time.Duration, say func(transformer int) (topic string, message []any)) {
 	t.Helper()
-	const all = greatFeeders * greatTransformers
+	all := grid.feeders * grid.transformers
 	begin := time.Now()
 	var senders sync.WaitGroup
 	for g, link := range links {
 		senders.Go(func() {
 			var tokens []paho.Token
 			for i := g; i < all; i += len(links) {
-				if wait := time.Until(begin.Add(over * time.Duration(i) / all)); wait > 0 {
+				if wait := time.Until(begin.Add(over * time.Duration(i) / time.Duration(all))); wait > 0 {
 					<-time.After(wait)
 				}
 				topic, message := say(i)
+				if len(message) == 0 {
+					continue
+				}
 				payload, err := json.Marshal(message)
 				if err != nil {
 					t.Error(err)
@@ -185,8 +190,16 @@ func (w *lagWatch) stop() time.Duration {
 	return w.longest
 }
 
-// greatRegistry writes one file of the registry.
-func greatRegistry(t *testing.T, kind string) string {
+// load imports the registry of the grid.
+func (grid greatGrid) load(t *testing.T, p *process) {
+	t.Helper()
+	for _, kind := range []string{"network", "usage-points", "devices"} {
+		p.run("import", kind, grid.registry(t, kind))
+	}
+}
+
+// registry writes one file of the registry.
+func (grid greatGrid) registry(t *testing.T, kind string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), kind+".csv")
 	file, err := os.Create(path)
@@ -202,18 +215,18 @@ func greatRegistry(t *testing.T, kind string) string {
 	switch kind {
 	case "network":
 		line(strings.Split("id,name,kind,parent,organisation,rated_kva,from,to", ",")...)
-		for f := range greatFeeders {
+		for f := range grid.feeders {
 			if f%25 == 0 {
 				line(fmt.Sprintf("S%d", f/25), "", "substation", "", "", "", "", "")
 			}
 			line(fmt.Sprintf("F%d", f), "", "feeder", fmt.Sprintf("S%d", f/25), "", "", "", "")
-			for i := range greatTransformers {
-				line(fmt.Sprintf("T%d", f*greatTransformers+i), "", "transformer", fmt.Sprintf("F%d", f), "", "100", "", "")
+			for i := range grid.transformers {
+				line(fmt.Sprintf("T%d", f*grid.transformers+i), "", "transformer", fmt.Sprintf("F%d", f), "", "100", "", "")
 			}
 		}
 	case "usage-points":
 		line(strings.Split("id,name,address,node,organisation,phases,from,to", ",")...)
-		for i := range greatStorm {
+		for i := range grid.feeders * grid.transformers * greatPoints {
 			line(fmt.Sprintf("U%d", i), "", "", fmt.Sprintf("T%d", i/greatPoints), "", "L1", "", "")
 		}
 	case "devices":
@@ -221,7 +234,7 @@ func greatRegistry(t *testing.T, kind string) string {
 		for g := range greatGateways {
 			line(fmt.Sprintf("G%d", g), "gateway", "mqtt", "", "", "", "", fmt.Sprintf("password-of-gateway-%d", g), "", "")
 		}
-		for i := range greatStorm {
+		for i := range grid.feeders * grid.transformers * greatPoints {
 			transformer := i / greatPoints
 			line(greatMeter(transformer, i%greatPoints), "meter", "mqtt", "", "", fmt.Sprintf("G%d", transformer%greatGateways), fmt.Sprintf("U%d", i), "", "", "")
 		}
