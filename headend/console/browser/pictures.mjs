@@ -127,7 +127,11 @@ try {
   const page = await logIn(LOGIN, PASSWORD);
   await page.waitForSelector('a.outage');
   await furnish(page);
-  const outage = await page.evaluate(() => [...document.querySelectorAll('a.outage')].map((a) => ({ href: a.getAttribute('href'), out: Number(a.querySelector('b').textContent.replace(/\D/g, '')) })).sort((a, b) => b.out - a.out)[0].href);
+  const outage = await page.evaluate(() => {
+    const rows = [...document.querySelectorAll('a.outage')].filter((a) => !a.getAttribute('href').includes('/-'));
+    const size = (a) => Number(a.querySelector('b').textContent.replace(/\D/g, '')) + (a.classList.contains('open') ? 1e6 : 0);
+    return rows.sort((a, b) => size(b) - size(a))[0].getAttribute('href');
+  });
   const meter = await meterOf(page, outage);
   const pages = {
     outages: outage,
@@ -150,6 +154,7 @@ try {
     if (wanted.length && !wanted.includes(name)) continue;
     const shown = path ? page : login;
     for (const [size, viewport] of Object.entries(sizes)) {
+      if (name === 'wall' && size === 'narrow') continue;
       await shown.setViewportSize(viewport);
       await shown.goto(BASE + path);
       if (path) await settled(shown);

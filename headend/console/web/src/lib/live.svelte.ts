@@ -115,7 +115,12 @@ class Live {
 
   #merge(changed: Outage[]) {
     const next = new Map(this.outages);
+    const since = new Date(now() - lately).toISOString();
     for (const o of changed) {
+      if (!isOpen(o) && (o.end ?? o.changed) < since) {
+        next.delete(o.number); // history that comes in later, or a truth about it
+        continue;
+      }
       const known = next.get(o.number);
       if (!known || known.revision <= o.revision) next.set(o.number, o);
     }
