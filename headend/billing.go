@@ -148,6 +148,8 @@ type BillingRun struct {
 	Held       int64
 	Bytes      int64
 	Reason     string   // why it failed
+	ReviewOf   int64    // the run of which this one shows what has changed since; 0: none
+	Review     int64    // the last one made that shows what has changed since this one; 0: none
 	Part       []string // organisations that who asked for it sees; none: everything
 }
 
@@ -170,6 +172,8 @@ type BillingSnapshot interface {
 	Rows(ctx context.Context, pick BookRows, take func(*Interruption) error) error
 	// LedgerRevision is the last revision of the ledger.
 	LedgerRevision(ctx context.Context) (int64, error)
+	// Validated is until when days are validated, zero: never; and of the next day the usage points up to one.
+	Validated(ctx context.Context) (upto time.Time, after string, err error)
 	// Values are the current versions of intervals that begin in a half-open time, by usage point and time.
 	Values(ctx context.Context, points []uint32, quantities []Quantity, from, to time.Time) ([]ValueVersion, error)
 }
@@ -189,6 +193,9 @@ type BillingKeeper interface {
 	PutUpto(ctx context.Context, upto time.Time) error
 	// Assess looks who has done the duties of one hour: it counts read success, and opens gaps or lets them go on.
 	Assess(ctx context.Context, duties []Duty) ([]Assessed, error)
+	// Review asks anew for runs of periods that ended after oldest and of whose time something came in late; once for each mark.
+	Review(ctx context.Context, mark, oldest time.Time) (asked int, err error)
+	PutValidated(ctx context.Context, upto time.Time, after string) error
 	// TakeLate takes notes of late readings of hours that ended before a moment, at most so many.
 	TakeLate(ctx context.Context, before time.Time, limit int) ([]LateReads, error)
 	// GapsOf are gaps that are not filled and reach into a time, of the usage points whose meters these are.

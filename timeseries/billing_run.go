@@ -158,7 +158,7 @@ func scanRun(row pgx.CollectableRow) (r headend.BillingRun, err error) {
 	var made *time.Time
 	var quantities []string
 	var set, gate []byte
-	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason, &r.Part); err != nil {
+	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason, &r.Part, &r.ReviewOf, &r.Review); err != nil {
 		return r, err
 	}
 	for _, q := range quantities {

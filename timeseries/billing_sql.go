@@ -118,6 +118,10 @@ var (
 	sqlBillingPointByOrganisation string
 	//go:embed sql/billing_read.sql
 	sqlBillingRead string
+	//go:embed sql/billing_review.sql
+	sqlBillingReview string
+	//go:embed sql/billing_reviewed.sql
+	sqlBillingReviewed string
 	//go:embed sql/billing_run_ask.sql
 	sqlBillingRunAsk string
 	//go:embed sql/billing_run_columns.sql
@@ -138,6 +142,10 @@ var (
 	sqlBillingUpto string
 	//go:embed sql/billing_upto_write.sql
 	sqlBillingUptoWrite string
+	//go:embed sql/billing_validated.sql
+	sqlBillingValidated string
+	//go:embed sql/billing_validated_write.sql
+	sqlBillingValidatedWrite string
 	//go:embed sql/billing_value.sql
 	sqlBillingValue string
 	//go:embed sql/billing_value_all.sql

@@ -17,6 +17,8 @@ type BillingConfig struct {
 	Settle     time.Duration      `koanf:"settle" min:"15m" doc:"from the end of an hour until it is looked at what is missing of it"`
 	InTime     time.Duration      `koanf:"in_time" doc:"a register that comes later than this after it was due is late"`
 	LookBack   time.Duration      `koanf:"look_back" doc:"how far back the very first look goes; 0s: meters owe from the first start on"`
+	Daily      time.Duration      `koanf:"daily" doc:"after local midnight: the day before is validated, and runs of which something came in late are made anew"`
+	Review     time.Duration      `koanf:"review" doc:"how long after the end of its period a run is made anew when something comes in late; 0s: never"`
 	Patience   billing.Patience   `koanf:"patience" doc:"how often and how fast meters are asked for what is missing"`
 	Estimation billing.Estimation `koanf:"estimation" doc:"what may be estimated, and how"`
 	CutOff     CutOffConfig       `koanf:"cut_off" doc:"the register at the end of a period where none was read at that very time"`
@@ -45,7 +47,7 @@ type GateConfig struct {
 
 func defaultBilling() BillingConfig {
 	s := office.DefaultSettings()
-	return BillingConfig{Enabled: true, Interval: s.Interval, Tolerance: s.Tolerance, Settle: s.Settle, InTime: s.InTime, LookBack: s.LookBack,
+	return BillingConfig{Enabled: true, Interval: s.Interval, Tolerance: s.Tolerance, Settle: s.Settle, InTime: s.InTime, LookBack: s.LookBack, Daily: s.Daily, Review: s.Review,
 		Patience: s.Patience, Estimation: s.Estimation, Rules: s.Rules,
 		CutOff: CutOffConfig{Nearest: s.CutOff.Nearest, Interpolate: s.CutOff.Interpolate, Prefer: s.CutOff.Prefer.String(), Exchange: s.CutOff.Exchange, DoubtfulTime: s.CutOff.DoubtfulTime},
 		Gate:   GateConfig{Estimated: s.Gate.Estimated, Missing: s.Gate.Missing, Failed: s.Gate.Failed, Fails: s.Gate.Fails.Names(), Register: s.Gate.Register, Worst: s.Gate.Worst.String()}}
@@ -53,7 +55,7 @@ func defaultBilling() BillingConfig {
 
 // settings are what the office takes; the error names the key below billing that is out of bounds.
 func (c *BillingConfig) settings() (office.Settings, error) {
-	s := office.Settings{Interval: c.Interval, Tolerance: c.Tolerance, Settle: c.Settle, InTime: c.InTime, LookBack: c.LookBack, Patience: c.Patience, Estimation: c.Estimation,
+	s := office.Settings{Interval: c.Interval, Tolerance: c.Tolerance, Settle: c.Settle, InTime: c.InTime, LookBack: c.LookBack, Daily: c.Daily, Review: c.Review, Patience: c.Patience, Estimation: c.Estimation,
 		Rules:  c.Rules,
 		CutOff: billing.CutOff{Nearest: c.CutOff.Nearest, Interpolate: c.CutOff.Interpolate, Exchange: c.CutOff.Exchange, DoubtfulTime: c.CutOff.DoubtfulTime},
 		Gate:   billing.Gate{Estimated: c.Gate.Estimated, Missing: c.Gate.Missing, Failed: c.Gate.Failed, Register: c.Gate.Register}}

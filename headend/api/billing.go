@@ -124,6 +124,8 @@ type Run struct {
 	Held       int64              `json:"held" doc:"lines it does not"`
 	Bytes      int64              `json:"bytes"`
 	Reason     string             `json:"reason,omitempty" doc:"why it could not be made"`
+	ReviewOf   int64              `json:"review_of,omitempty" doc:"the run of which this one shows what has changed since"`
+	Review     int64              `json:"review,omitempty" doc:"the last one made that shows what has changed since this one"`
 }
 
 // RunPost asks for a run.
@@ -412,7 +414,7 @@ func (a *API) askRun(ctx context.Context, in *runPostInput) (*struct{ Body Run }
 
 func runOf(r headend.BillingRun) Run {
 	out := Run{Number: r.Number, ID: r.ID, State: r.State, By: r.By, Asked: r.Asked, Made: moment(r.Made), From: r.From, To: r.To, Quantities: []string{}, Set: r.Set,
-		Values: r.Values, Lines: r.Lines, Passed: r.Passed, Held: r.Held, Bytes: r.Bytes, Reason: r.Reason}
+		Values: r.Values, Lines: r.Lines, Passed: r.Passed, Held: r.Held, Bytes: r.Bytes, Reason: r.Reason, ReviewOf: r.ReviewOf, Review: r.Review}
 	for _, q := range slices.Sorted(slices.Values(r.Quantities)) {
 		out.Quantities = append(out.Quantities, string(q))
 	}

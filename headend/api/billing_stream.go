@@ -63,7 +63,7 @@ func (a *API) pulls(h huma.API, mux *http.ServeMux) {
 		param("sender", "query", "participant id of the sender, of NEM12"), param("receiver", "query", "participant id of the receiver, of NEM12"))
 	add("run-changes", "/api/v1/billing/runs/{id}/changes", "What differs in a run from an earlier one over the same period, a line of JSON each",
 		"What changed of what was handed out: consumption, the gate's word, demand, and each interval with its value before and after.", lines,
-		param("id", "path", "id or number of the run"), param("since", "query", "id or number of the earlier run"))
+		param("id", "path", "id or number of the run"), param("since", "query", "id or number of the earlier run; without it between a run and its last review"))
 }
 
 // pull answers with what write writes. An error before the first byte is a problem document; one after it cuts the connection, so
@@ -257,15 +257,28 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) changes(w http.ResponseWriter, r *http.Request) {
 	query, err := onlyParameters(r, "since")
-	if err == nil && query.Get("since") == "" {
-		err = invalid("query.since", "", "since is needed: the id or number of the earlier run")
-	}
 	if err != nil {
 		a.writeHumaError(w, err)
 		return
 	}
+	names := [2]string{query.Get("since"), r.PathValue("id")}
+	if names[0] == "" { // between a run and its review, whichever of the two it is
+		run, err := a.made(r.Context(), "path", names[1])
+		if err != nil {
+			a.writeHumaError(w, a.bookProblem(r.Context(), err))
+			return
+		}
+		switch number := strconv.FormatInt(run.Number, 10); {
+		case run.ReviewOf != 0:
+			names = [2]string{strconv.FormatInt(run.ReviewOf, 10), number}
+		case run.Review != 0:
+			names = [2]string{number, strconv.FormatInt(run.Review, 10)}
+		default: // nothing has changed
+			names = [2]string{number, number}
+		}
+	}
 	var ids [2]string
-	for i, name := range [2]string{query.Get("since"), r.PathValue("id")} {
+	for i, name := range names {
 		run, err := a.made(r.Context(), [2]string{"since", "path"}[i], name)
 		if err != nil {
 			a.writeHumaError(w, a.bookProblem(r.Context(), err))

@@ -38,6 +38,8 @@ type Settings struct {
 	CutOff     billing.CutOff     // for registers at the ends of a period
 	Rules      billing.Rules      // for validation
 	Gate       billing.Gate       // for runs that bring none
+	Daily      time.Duration      // after local midnight: the day before is validated, and runs are reviewed; below 24 h
+	Review     time.Duration      // how long after the end of its period a run is reviewed; 0: never
 }
 
 // ShortestSettle leaves readings of an hour the time to be committed: those that are committed later than that are told by
@@ -48,6 +50,7 @@ const ShortestSettle = 15 * time.Minute
 func DefaultSettings() Settings {
 	return Settings{Interval: 30 * time.Minute, Tolerance: 2 * time.Minute, Settle: 15 * time.Minute, InTime: 24 * time.Hour,
 		Patience: billing.DefaultPatience, Estimation: billing.DefaultEstimation, Rules: billing.DefaultRules(), Gate: billing.DefaultGate,
+		Daily: 4 * time.Hour, Review: 62 * 24 * time.Hour,
 		CutOff: billing.CutOff{Nearest: 5 * time.Minute, Interpolate: 24 * time.Hour, Prefer: billing.Nearest}}
 }
 
@@ -67,6 +70,12 @@ func (s *Settings) Validate() error {
 	}
 	if s.InTime < 0 || s.InTime > 31*24*time.Hour {
 		return fmt.Errorf("in_time: %s, 0s to 744h are possible", s.InTime)
+	}
+	if s.Daily < 0 || s.Daily >= 24*time.Hour {
+		return fmt.Errorf("daily: %s, 0s to less than 24h are possible", s.Daily)
+	}
+	if s.Review < 0 || s.Review > 400*24*time.Hour {
+		return fmt.Errorf("review: %s, 0s to 9600h are possible", s.Review)
 	}
 	if s.LookBack < 0 || s.LookBack > 400*24*time.Hour {
 		return fmt.Errorf("look_back: %s, 0s to 9600h are possible", s.LookBack)
@@ -148,12 +157,12 @@ func (o *Office) Run(ctx context.Context) error {
 	}
 }
 
-// Round finds what is missing, takes in what came late, asks again and estimates, and makes the runs that wait.
+// Round finds what is missing, takes in what came late, asks again and estimates, does the work of the day once, and makes the runs that wait.
 func (o *Office) Round(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"gaps", o.Detect}, {"late readings", o.Fill}, {"back-fill", o.Chase}, {"runs", o.MakeWaiting}} {
+	}{{"gaps", o.Detect}, {"late readings", o.Fill}, {"back-fill", o.Chase}, {"validation", o.Validate}, {"review", o.Review}, {"runs", o.MakeWaiting}} {
 		begin := time.Now()
 		err := step.do(ctx)
 		o.metrics.seconds.WithLabelValues(step.name).Observe(time.Since(begin).Seconds())

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"lastgasp/headend"
 	"lastgasp/headend/billing"
 	"lastgasp/headend/billing/office"
@@ -438,6 +440,119 @@ func TestRegistersOfAllAtOnce(t *testing.T) {
 		}
 		if !how[billing.Exact.String()] || !how[billing.Interpolated.String()] {
 			t.Errorf("only %v came about", how)
+		}
+	})
+}
+
+// TestAReviewShowsWhatCameLate: a run that was handed out is made anew by itself, once a day and only where something came in late; what
+// differs is the change.
+func TestAReviewShowsWhatCameLate(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, store *timeseries.Store) {
+		f := newField(20260313, 8)
+		f.put(t, store)
+		f.send(t, time.Minute, sent)
+		o := f.office(t, nil)
+		day := func() (last headend.BillingRun) {
+			t.Helper()
+			f.now = f.now.Add(24 * time.Hour)
+			for _, step := range []func(ctx) error{o.Detect, o.Fill, o.Review, o.Review, o.MakeWaiting} {
+				if err := step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			runs, err := store.BillingRuns(t.Context(), "", 0, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(runs) > 0 {
+				last = runs[0]
+			}
+			return last
+		}
+		if last := day(); last.Number != 0 {
+			t.Fatalf("a review of nothing: %+v", last)
+		}
+		first := makeRun(t, f, o)
+		if last := day(); last.Number != first.Number || last.Review != 0 {
+			t.Fatalf("nothing came in, and there is %+v", last)
+		}
+		if n := f.send(t, 30*24*time.Hour, func(_ *fieldPoint, r fieldRead) bool { return r.lost }); n == 0 {
+			t.Fatal("nothing was lost")
+		}
+		review := day()
+		if review.Number != first.Number+1 || review.ReviewOf != first.Number || review.State != "made" || review.ID == first.ID || !review.Values {
+			t.Fatalf("%+v reviews %+v", review, first)
+		}
+		f.checkChange(t, o, first, review)
+		if again, err := store.BillingRun(t.Context(), first.ID); err != nil || again.Review != review.Number {
+			t.Errorf("%+v, %v", again, err)
+		}
+		if last := day(); last.Number != review.Number {
+			t.Errorf("nothing came in, and there is %+v", last)
+		}
+		f.send(t, 31*24*time.Hour, func(p *fieldPoint, r fieldRead) bool { return p == f.points[0] && r.time.Equal(f.period.To) }) // the same again
+		if last := day(); last.ReviewOf != first.Number || last.ID != review.ID {
+			t.Errorf("the same again made %+v of %+v", last, review)
+		}
+		f.now = f.now.Add(63 * 24 * time.Hour)
+		f.send(t, 32*24*time.Hour, func(p *fieldPoint, r fieldRead) bool { return p == f.points[1] && r.time.Equal(f.period.To) })
+		if last := day(); last.Number != review.Number+1 {
+			t.Errorf("a run of a long past was reviewed: %+v", last)
+		}
+	})
+}
+
+// TestEachDayIsValidated: what rules hold against the day before is known without a run, and is what a run over that day finds.
+func TestEachDayIsValidated(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, store *timeseries.Store) {
+		f := newField(20260314, 60) // more than go through at once
+		f.put(t, store)
+		last := billing.Period{From: billing.StartOfDay(hanoi, 2026, 3, 13), To: billing.StartOfDay(hanoi, 2026, 3, 14)}
+		for i, r := range f.points[55].reads { // said otherwise before
+			if !r.time.Before(last.From.Add(3*time.Hour)) && r.time.Before(last.From.Add(4*time.Hour)) {
+				f.points[55].reads[i].wh--
+				f.send(t, time.Second, func(p *fieldPoint, x fieldRead) bool { return p == f.points[55] && x.time.Equal(r.time) })
+				f.points[55].reads[i] = r
+			}
+		}
+		f.send(t, time.Minute, sent)
+		o := f.office(t, nil)
+		findings := func() (all []string) {
+			t.Helper()
+			found, err := store.Findings(t.Context(), headend.FindingFilter{From: f.begin, To: f.end.AddDate(0, 1, 0)}, headend.FindingPlace{}, 10_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range found {
+				if x.From.Before(last.From) || x.To.After(last.To) {
+					t.Errorf("%+v is not of that day", x)
+				}
+				all = append(all, fmt.Sprint(x.UsagePoint, x.Quantity, x.Rule, x.From, x.To, x.Detail))
+			}
+			return all
+		}
+		for range 2 { // the second time there is nothing to do
+			if err := o.Validate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		validated := findings()
+		points := map[string]bool{}
+		for _, x := range validated {
+			points[x[:4]] = true
+		}
+		if len(points) < 2 || !points["U055"] {
+			t.Fatalf("%d findings against %d usage points: %v", len(validated), len(points), validated)
+		}
+		asked, err := o.Ask(t.Context(), headend.BillingRun{By: "Lan", From: last.From, To: last.To})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, made, err := o.Make(t.Context(), asked.Number, nil); err != nil || !made {
+			t.Fatal(made, err)
+		}
+		if diff := cmp.Diff(validated, findings()); diff != "" {
+			t.Errorf("a run finds something else (-validated +run):\n%s", diff)
 		}
 	})
 }

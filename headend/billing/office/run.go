@@ -221,9 +221,7 @@ func (o *Office) writeLines(ctx context.Context, run *headend.BillingRun, b head
 				return fmt.Errorf("%s, %s: %w", f.point.ID, q, err)
 			}
 			versions = append(versions, f.versions(q, values, by[f.point.Number][q], fmt.Sprintf("billing run %d", run.Number))...)
-			for _, x := range found {
-				findings[q] = append(findings[q], headend.StoredFinding{Number: f.point.Number, Rule: x.Verdict.String(), From: x.Period.From, To: x.Period.To, Detail: x.Detail, Found: f.now})
-			}
+			findings[q] = append(findings[q], f.stored(found)...)
 			if !run.Values {
 				line.Values = nil
 			}

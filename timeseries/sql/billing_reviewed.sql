@@ -1,0 +1,1 @@
+SELECT reviewed FROM billing_state

@@ -1,0 +1,1 @@
+SELECT validated, validated_after FROM billing_state

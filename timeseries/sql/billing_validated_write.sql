@@ -1,0 +1,1 @@
+UPDATE billing_state SET validated = $1, validated_after = $2
