@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -12,6 +14,9 @@ import (
 	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +29,7 @@ import (
 	"lastgasp/headend/access/oidc"
 	"lastgasp/headend/access/oidc/oidctest"
 	"lastgasp/headend/api"
+	"lastgasp/headend/console"
 	"lastgasp/timeseries"
 	"lastgasp/timeseries/storetest"
 )
@@ -67,7 +73,11 @@ func startSSO(t *testing.T) *sso {
 	way := oidc.New(oidc.Config{Issuer: s.provider.Issuer(), ClientID: oidctest.ClientID, Name: "EVN SSO", Now: now, Secret: func() (string, error) { return s.secret.Load().(string), nil }},
 		access.New(store, access.Options{Cost: accesstest.Cost, Now: now}))
 	t.Cleanup(way.Close)
-	s.server = serve(t, store, api.Options{Provider: way, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Log: slog.New(slog.NewTextHandler(s.log, nil))})
+	pages, err := console.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server = serve(t, store, api.Options{Console: pages, Provider: way, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Log: slog.New(slog.NewTextHandler(s.log, nil))})
 	s.provider.Set(func(b *oidctest.Behaviour) { b.Redirects = []string{s.URL + callback} })
 	s.account(t, "lan", headend.Operator)
 	s.bind(t, "lan", s.provider.Issuer()+"#lan-7", http.StatusOK)
@@ -507,5 +517,33 @@ func TestAProviderThatIsAway(t *testing.T) {
 	}
 	if strings.Contains(log, code.Query().Get("code")) || strings.Contains(log, "of former days") {
 		t.Errorf("a secret stands in the log:\n%s", log)
+	}
+}
+
+// A real browser, which the provider's site is another one to: cookies that keep to one site have to come through all the same.
+func TestABrowserComesBackFromAProvider(t *testing.T) {
+	scripts, err := filepath.Abs("../console/browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, nodeErr := exec.LookPath("node")
+	chromium, chromiumErr := exec.LookPath("chromium")
+	_, packageErr := os.Stat(filepath.Join(scripts, "node_modules", "playwright-core", "package.json"))
+	if err := errors.Join(nodeErr, chromiumErr, packageErr); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("make packages-test installs what is missing: %v", err)
+		}
+		t.Skipf("make packages-test installs what is missing: %v", err)
+	}
+	s := startSSO(t)
+	base := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	s.provider.Set(func(b *oidctest.Behaviour) { b.Redirects = []string{base + callback} })
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	script := exec.CommandContext(ctx, node, "provider.mjs")
+	script.Dir, script.Env = scripts, append(os.Environ(), "BASE="+base, "NAME=EVN SSO", "CHROMIUM="+chromium)
+	out, err := script.CombinedOutput()
+	if t.Logf("%s", out); err != nil {
+		t.Fatal(err)
 	}
 }
