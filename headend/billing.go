@@ -150,6 +150,7 @@ type BillingRun struct {
 	Reason     string   // why it failed
 	ReviewOf   int64    // the run of which this one shows what has changed since; 0: none
 	Review     int64    // the last one made that shows what has changed since this one; 0: none
+	Revision   int64    // of the ledger that it was made of; 0: not made, or not noted
 	Part       []string // organisations that who asked for it sees; none: everything
 }
 
@@ -182,6 +183,7 @@ type BillingSnapshot interface {
 type RunResult struct {
 	ID                  string
 	Lines, Passed, Held int64
+	Revision            int64    // of the ledger
 	Organisations       []string // of its usage points, "" where one belongs to none
 }
 

@@ -112,7 +112,7 @@ func (s *Store) makeRun(ctx context.Context, tx pgx.Tx, run *headend.BillingRun,
 	if _, err := tx.Exec(ctx, sqlBillingPartSpare, run.Number, result.ID); err != nil { // the same bytes are there already
 		return err
 	}
-	_, err = tx.Exec(ctx, sqlBillingRunMade, run.Number, result.ID, result.Lines, result.Passed, result.Held, parts.all, ofNames(result.Organisations))
+	_, err = tx.Exec(ctx, sqlBillingRunMade, run.Number, result.ID, result.Lines, result.Passed, result.Held, parts.all, ofNames(result.Organisations), result.Revision)
 	return err
 }
 
@@ -158,7 +158,7 @@ func scanRun(row pgx.CollectableRow) (r headend.BillingRun, err error) {
 	var made *time.Time
 	var quantities []string
 	var set, gate []byte
-	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason, &r.Part, &r.ReviewOf, &r.Review); err != nil {
+	if err = row.Scan(&r.Number, &r.ID, &r.State, &r.By, &r.Asked, &made, &r.From, &r.To, &quantities, &set, &r.Values, &gate, &r.Lines, &r.Passed, &r.Held, &r.Bytes, &r.Reason, &r.Part, &r.ReviewOf, &r.Review, &r.Revision); err != nil {
 		return r, err
 	}
 	for _, q := range quantities {

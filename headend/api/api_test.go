@@ -40,6 +40,9 @@ func TestDevices(t *testing.T) {
 			"/api/v1/meters?node=S1":            "M1 M2 plant/line/M3",
 			"/api/v1/meters?node=S1&q=LINE":     "plant/line/M3",
 			"/api/v1/meters?q=b%C3%ACnh":        "M2",
+			"/api/v1/meters?q=BINH":             "M2", // without marks, in any case
+			"/api/v1/meters?q=so+1+TAM+ky":      "M1",
+			"/api/v1/meters?q=S%E1%BB%90+1":     "M1", // SỐ
 			"/api/v1/meters?q=s%E1%BB%91+1+tam": "M1", // of the address
 			"/api/v1/meters?q=%25":              "",   // a pattern is nothing special
 			"/api/v1/meters?node=nowhere":       "",

@@ -123,6 +123,7 @@ type Run struct {
 	Passed     int64              `json:"passed" doc:"lines that the gate lets pass"`
 	Held       int64              `json:"held" doc:"lines it does not"`
 	Bytes      int64              `json:"bytes"`
+	Revision   int64              `json:"ledger_revision,omitempty" doc:"of the ledger that it was made of; absent: not made, or made before this was noted"`
 	Reason     string             `json:"reason,omitempty" doc:"why it could not be made"`
 	ReviewOf   int64              `json:"review_of,omitempty" doc:"the run of which this one shows what has changed since"`
 	Review     int64              `json:"review,omitempty" doc:"the last one made that shows what has changed since this one"`
@@ -414,7 +415,7 @@ func (a *API) askRun(ctx context.Context, in *runPostInput) (*struct{ Body Run }
 
 func runOf(r headend.BillingRun) Run {
 	out := Run{Number: r.Number, ID: r.ID, State: r.State, By: r.By, Asked: r.Asked, Made: moment(r.Made), From: r.From, To: r.To, Quantities: []string{}, Set: r.Set,
-		Values: r.Values, Lines: r.Lines, Passed: r.Passed, Held: r.Held, Bytes: r.Bytes, Reason: r.Reason, ReviewOf: r.ReviewOf, Review: r.Review}
+		Values: r.Values, Lines: r.Lines, Passed: r.Passed, Held: r.Held, Bytes: r.Bytes, Revision: r.Revision, Reason: r.Reason, ReviewOf: r.ReviewOf, Review: r.Review}
 	for _, q := range slices.Sorted(slices.Values(r.Quantities)) {
 		out.Quantities = append(out.Quantities, string(q))
 	}

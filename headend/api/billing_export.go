@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -42,6 +45,11 @@ func (a *API) exportOfRun(w http.ResponseWriter, r *http.Request) {
 	run, err := a.made(r.Context(), "path", r.PathValue("id"))
 	if err != nil {
 		a.writeHumaError(w, a.bookProblem(r.Context(), err))
+		return
+	}
+	noteRevision(w, "Ledger-Revision", &run)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %q %q", run.Number, run.ID, format.Name, query.Get("sender"), query.Get("receiver")))
+	if has(w, r, hex.EncodeToString(sum[:16])) {
 		return
 	}
 	of := headend.RunExport{ID: run.ID, Format: format.Name, Sender: query.Get("sender"), Receiver: query.Get("receiver")}

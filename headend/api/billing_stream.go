@@ -52,17 +52,17 @@ func (a *API) pulls(h huma.API, mux *http.ServeMux) {
 		param("organisation", "query", "it and those below it"), param("usage_point", "query", "may be repeated, at most 1,000; default: all"),
 		param("limit", "query", "of a page, at most 10,000; default: 1,000"), param("cursor", "query", "next of the page before"))
 	add("run-snapshot", "/api/v1/billing/runs/{id}/snapshot", "The bytes of a run that is made, the same each time",
-		"Lines of JSON: a header, a line for each usage point and quantity, totals. Their SHA-256 is the id of the run.", lines, param("id", "path", "id or number of the run"))
+		"Lines of JSON: a header, a line for each usage point and quantity, totals. Their SHA-256 is the id of the run, and the ETag of the answer; Ledger-Revision is the revision of the ledger it was made of.", lines, param("id", "path", "id or number of the run"))
 	forms, words := map[string]*huma.MediaType{}, make([]string, 0, len(runFormats))
 	for _, f := range runFormats {
 		forms[f.ContentType()] = &huma.MediaType{Schema: text}
 		words = append(words, f.Name+" ("+f.ContentType()+"): "+f.Words)
 	}
 	add("export-run", "/api/v1/billing/runs/{id}/export", "A run that is made, in a format of billing systems", "Accept or format chooses: "+strings.Join(words, "; ")+
-		". The same bytes each time. An answer that breaks off is not whole.", forms, param("id", "path", "id or number of the run"), param("format", "query", "name of a format, before Accept"),
+		". The same bytes each time, so that If-None-Match with the ETag of the answer saves the way (304). An answer that breaks off is not whole.", forms, param("id", "path", "id or number of the run"), param("format", "query", "name of a format, before Accept"),
 		param("sender", "query", "participant id of the sender, of NEM12"), param("receiver", "query", "participant id of the receiver, of NEM12"))
 	add("run-changes", "/api/v1/billing/runs/{id}/changes", "What differs in a run from an earlier one over the same period, a line of JSON each",
-		"What changed of what was handed out: consumption, the gate's word, demand, and each interval with its value before and after.", lines,
+		"What changed of what was handed out: consumption, the gate's word, demand, and each interval with its value before and after. Ledger-Revision and Since-Ledger-Revision are the revisions of the ledger that the two were made of.", lines,
 		param("id", "path", "id or number of the run"), param("since", "query", "id or number of the earlier run; without it between a run and its last review"))
 }
 
@@ -244,15 +244,34 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request) {
 		a.writeHumaError(w, a.bookProblem(r.Context(), err))
 		return
 	}
-	w.Header().Set("ETag", `"`+run.ID+`"`)
-	if r.Header.Get("If-None-Match") == `"`+run.ID+`"` {
-		w.WriteHeader(http.StatusNotModified)
+	noteRevision(w, "Ledger-Revision", &run)
+	if has(w, r, run.ID) {
 		return
 	}
 	a.pull(w, r, ndjson, "run-"+strconv.FormatInt(run.Number, 10)+".ndjson", func(ctx context.Context, w io.Writer) error {
 		_, err := io.Copy(w, a.options.Billing.BillingBytes(ctx, run.ID))
 		return err
 	})
+}
+
+// noteRevision names the revision of the ledger that a run was made of, where it was noted.
+func noteRevision(w http.ResponseWriter, header string, run *headend.BillingRun) {
+	if run.Revision > 0 {
+		w.Header().Set(header, strconv.FormatInt(run.Revision, 10))
+	}
+}
+
+// has tags an answer whose bytes never change, and answers that nothing has, where the client has them already.
+func has(w http.ResponseWriter, r *http.Request, tag string) bool {
+	tag = `"` + tag + `"`
+	w.Header().Set("ETag", tag)
+	for _, known := range strings.Split(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
+		if known = strings.TrimPrefix(strings.TrimSpace(known), "W/"); known == tag || known == "*" {
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
 }
 
 func (a *API) changes(w http.ResponseWriter, r *http.Request) {
@@ -285,6 +304,7 @@ func (a *API) changes(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		ids[i] = run.ID
+		noteRevision(w, [2]string{"Since-Ledger-Revision", "Ledger-Revision"}[i], &run)
 	}
 	a.pull(w, r, ndjson, "", func(ctx context.Context, w io.Writer) error {
 		lines := json.NewEncoder(w)

@@ -49,7 +49,7 @@ type DeviceQuery struct {
 	UsagePoint string `query:"usage_point" maxLength:"128" doc:"the usage point it measures now"`
 	Node       string `query:"node" maxLength:"128" doc:"a node at or below which it hangs now"`
 	State      string `query:"state" enum:"unassigned,active,retired"`
-	Text       string `query:"q" maxLength:"128" doc:"part of the device's or usage point's id, or of the usage point's name or address; case of a to z does not matter"`
+	Text       string `query:"q" maxLength:"128" doc:"part of the device's or usage point's id, or of the usage point's name or address; neither case nor the marks of Vietnamese matter: ha noi finds Hà Nội"`
 }
 
 type devicesInput struct {

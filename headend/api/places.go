@@ -63,14 +63,14 @@ type usagePointsInput struct {
 	Paging
 	Node         string `query:"node" maxLength:"128" doc:"a node at or below which they hang now"`
 	Organisation string `query:"organisation" maxLength:"128" doc:"an organisation at or below which they belong now"`
-	Text         string `query:"q" maxLength:"128" doc:"part of the id, name or address; case of a to z does not matter"`
+	Text         string `query:"q" maxLength:"128" doc:"part of the id, name or address; neither case nor the marks of Vietnamese matter"`
 }
 
 type nodesInput struct {
 	Paging
 	Parent string `query:"parent" maxLength:"128" doc:"the node directly above"`
 	Kind   string `query:"kind" enum:"substation,feeder,switch,transformer"`
-	Text   string `query:"q" maxLength:"128" doc:"part of the id or name; case of a to z does not matter"`
+	Text   string `query:"q" maxLength:"128" doc:"part of the id or name; neither case nor the marks of Vietnamese matter"`
 }
 
 type organisationsInput struct{ Paging }

@@ -7,5 +7,5 @@ AND d.number IN (
   WHERE strpos(lower(tu.id), lower($7)) > 0
   UNION
   SELECT ti.device FROM usage_point_version tv JOIN installation ti ON ti.usage_point = tv.usage_point AND ti.valid_from <= now() AND now() < ti.valid_to
-  WHERE tv.valid_from <= now() AND now() < tv.valid_to AND (strpos(lower(tv.name), lower($7)) > 0 OR strpos(lower(tv.address), lower($7)) > 0)
+  WHERE tv.valid_from <= now() AND now() < tv.valid_to AND strpos(tv.words, folded($7)) > 0
 )

@@ -6,5 +6,5 @@ LEFT JOIN node p ON p.number = v.parent
 LEFT JOIN organisation o ON o.number = v.organisation
 WHERE n.id > $1
   AND ($3 = '' OR p.id = $3) AND ($4 = '' OR v.kind = $4)
-  AND ($5 = '' OR strpos(lower(n.id), lower($5)) > 0 OR strpos(lower(v.name), lower($5)) > 0)
+  AND ($5 = '' OR strpos(lower(n.id), lower($5)) > 0 OR strpos(folded(v.name), folded($5)) > 0)
 ORDER BY n.id LIMIT $2

@@ -3,5 +3,5 @@ AND u.number IN (
   SELECT number FROM usage_point WHERE strpos(lower(id), lower($5)) > 0
   UNION
   SELECT usage_point FROM usage_point_version
-  WHERE valid_from <= now() AND now() < valid_to AND (strpos(lower(name), lower($5)) > 0 OR strpos(lower(address), lower($5)) > 0)
+  WHERE valid_from <= now() AND now() < valid_to AND strpos(words, folded($5)) > 0
 )

@@ -150,6 +150,10 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 	if err != nil {
 		return result, err
 	}
+	revision, err := b.LedgerRevision(ctx)
+	if err != nil {
+		return result, err
+	}
 	m, done := o.models(types), 0
 	organisations := map[string]bool{}
 	for after := ""; ; {
@@ -176,7 +180,7 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 		}
 	}
 	id, totals, err := snapshot.Close()
-	return headend.RunResult{ID: id, Lines: int64(totals.Lines), Passed: int64(totals.Passed), Held: int64(totals.Held), Organisations: slices.Collect(maps.Keys(organisations))}, err
+	return headend.RunResult{ID: id, Lines: int64(totals.Lines), Passed: int64(totals.Passed), Held: int64(totals.Held), Revision: revision, Organisations: slices.Collect(maps.Keys(organisations))}, err
 }
 
 // inputs say what a run was made of, beside readings and ledger: the settings by their digest, and what it is about.
