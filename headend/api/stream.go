@@ -186,6 +186,7 @@ type client struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	piece    []byte // what was written last; its room is used again: a change is told to a thousand clients at once
 }
 
 func (c *client) header() {
@@ -207,22 +208,26 @@ func (c *client) begin() error {
 // the whole revision again.
 func (c *client) tell(changes []change) error {
 	for i := range changes {
-		id := ""
+		b := append(c.piece[:0], "event: outage\n"...)
 		if i+1 == len(changes) || changes[i+1].revision != changes[i].revision {
-			id = fmt.Sprintf("id: %d\n", changes[i].revision)
+			b = append(strconv.AppendInt(append(b, "id: "...), changes[i].revision, 10), '\n')
 		}
-		if err := c.say(fmt.Sprintf("event: outage\n%sdata: %s\n\n", id, changes[i].body)); err != nil {
+		b = append(append(append(b, "data: "...), changes[i].body...), "\n\n"...)
+		c.piece = b
+		if err := c.write(b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *client) say(text string) error {
+func (c *client) say(text string) error { return c.write([]byte(text)) }
+
+func (c *client) write(piece []byte) error {
 	if err := c.hurry(); err != nil {
 		return err
 	}
-	_, err := c.w.Write([]byte(text))
+	_, err := c.w.Write(piece)
 	return err
 }
 
