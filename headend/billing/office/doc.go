@@ -1,6 +1,6 @@
 // Package office does the work of billing on a store: it joins package billing, which is pure, with what is stored.
 //
-//	            hours that are over          late_read                 gaps that are due
+//	  hours that are over, arrival           late_read                 gaps that are due
 //	                  │                          │                            │
 //	store ──▶ Detect: who owed what ──▶ gap ◀── Fill: what came late    Chase: ask ─▶ Question ─▶ device
 //	                  │                          │                            │ patience is over
@@ -10,6 +10,9 @@
 //
 // # Guarantees
 //
+//   - What came is noted by each commit beside its readings (arrival), so that a look reads a few bytes a reading. Where notes do not reach
+//     back, readings say the same.
+//   - Once a day the day before is validated, and runs of whose time something came late are made anew: what differs has changed.
 //   - An hour is looked at once, Settle after its end; what is committed later than that for it, the store tells as late, and
 //     Fill looks at the gaps of those meters alone. Neither costs more than what has come in, and what is missing.
 //   - Gaps, counts, versions and how far hours were looked at commit together. After a kill at any moment nothing is counted
