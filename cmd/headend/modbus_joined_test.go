@@ -265,7 +265,6 @@ func (f *faultField) judgeStuck(t *testing.T, polls int) {
 // One silent unit among 200 behind one connection of the simulator: no other misses a poll. A machine that stands still for longer than
 // a unit is given to answer loses a frame; it is asked for again within the interval.
 func TestOneDeadUnitAmong200OfTheSimulator(t *testing.T) {
-	t.Parallel()
 	const interval, latency, rounds = 4 * time.Second, 5 * time.Millisecond, 4
 	f := newModbusFieldOf(t, simulator.GridSpec{UsagePoints: 4000, PointsPerTransformer: 20, TransformersPerFeeder: 40,
 		Modbus: simulator.ModbusSpec{Listen: "127.0.0.1:0", Transformers: 1}}, "", simulator.ModbusConfig{Latency: latency})

@@ -232,6 +232,7 @@ func (a *API) refused(w http.ResponseWriter, r *http.Request, err error) {
 		writeProblem(w, http.StatusTooManyRequests, often.Error())
 	case errors.Is(err, headend.ErrAway), errors.Is(err, headend.ErrTooSlow), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		a.options.Log.Warn("not known who asks", "error", err)
+		w.Header().Set("Retry-After", retryAway)
 		writeProblem(w, http.StatusServiceUnavailable, "the database does not answer; ask again later")
 	default:
 		a.options.Log.Error("not known who asks", "error", err, "route", r.URL.Path)

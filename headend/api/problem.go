@@ -12,6 +12,9 @@ import (
 	"lastgasp/headend"
 )
 
+// retryAway is after how many seconds it is worth asking a database again that does not answer.
+const retryAway = "5"
+
 // problem turns an error of the store into the answer it deserves: the one place where that is decided.
 func (a *API) problem(ctx context.Context, err error) error {
 	var unknown *headend.Unknown
@@ -26,7 +29,7 @@ func (a *API) problem(ctx context.Context, err error) error {
 		return huma.Error504GatewayTimeout(fmt.Sprintf("the question took more than %s; ask for less: a shorter time, a smaller limit, more filters", a.options.QuestionTimeout))
 	case errors.Is(err, headend.ErrAway):
 		a.options.Log.Warn("question not answered", "error", err)
-		return huma.Error503ServiceUnavailable("the database does not answer; ask again later")
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database does not answer; ask again later"), http.Header{"Retry-After": {retryAway}})
 	}
 	a.options.Log.Error("question not answered", "error", err)
 	return huma.Error500InternalServerError("a fault inside the head-end; its log has the details")
