@@ -2,10 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"fmt"
 	"lastgasp/headend"
 )
 
