@@ -159,6 +159,8 @@ type BillingSnapshot interface {
 	// Now is when the snapshot was taken, by the database.
 	Now(ctx context.Context) (time.Time, error)
 	MeterTypes(ctx context.Context) ([]MeterType, error)
+	// LoadProfiles are the slots of all load profiles, those of a class and day together and in order.
+	LoadProfiles(ctx context.Context) ([]LoadProfileSlot, error)
 	// Points are usage points in byte order of their ids, after one of them.
 	Points(ctx context.Context, set BillingSet, after string, limit int) ([]BilledPoint, error)
 	// PointsOf are the usage points with these numbers.

@@ -50,6 +50,20 @@ func (s *Store) ImportNotedRegisters(ctx context.Context, lines iter.Seq2[headen
 	}))
 }
 
+// ImportLoadProfiles brings in load profiles. All lines about a class together take the place of what it had. Refused are classes of which
+// a slot is missing, stands twice or does not begin where another ends, and those without any energy.
+func (s *Store) ImportLoadProfiles(ctx context.Context, lines iter.Seq2[headend.Line[headend.LoadProfileSlot], error], options ImportOptions) (headend.Imported, error) {
+	r := &registryImport{options: options, kind: registryKind{
+		name: "load_profile", stage: sqlImportLoadProfileStage,
+		columns: []string{"line", "id", "day", "minute", "share"},
+		check:   sqlImportLoadProfileCheck,
+		write:   []string{sqlImportLoadProfileNew, sqlImportLoadProfileChanged, sqlImportLoadProfileGone, sqlImportLoadProfileWrite},
+	}}
+	return s.importRegistry(ctx, r, stagedRows(r, lines, func(l headend.Line[headend.LoadProfileSlot]) []any {
+		return []any{l.Number, l.Row.Class, l.Row.Day, int16(l.Row.From / time.Minute), l.Row.Share}
+	}))
+}
+
 // textsOf are names as the database takes them.
 func textsOf[T ~string](names []T) []string {
 	texts := make([]string, len(names))

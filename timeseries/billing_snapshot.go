@@ -47,6 +47,15 @@ func (b *billingSnapshot) MeterTypes(ctx context.Context) ([]headend.MeterType, 
 	}, sqlBillingMeterType)
 }
 
+func (b *billingSnapshot) LoadProfiles(ctx context.Context) ([]headend.LoadProfileSlot, error) {
+	return list(ctx, b.tx, func(row pgx.CollectableRow) (s headend.LoadProfileSlot, err error) {
+		var minute int16
+		err = row.Scan(&s.Class, &s.Day, &minute, &s.Share)
+		s.From = time.Duration(minute) * time.Minute
+		return s, err
+	}, sqlBillingLoadProfile)
+}
+
 func (b *billingSnapshot) LedgerRevision(ctx context.Context) (revision int64, err error) {
 	err = b.tx.QueryRow(ctx, "SELECT revision FROM detection").Scan(&revision)
 	return revision, err

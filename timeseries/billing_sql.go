@@ -50,6 +50,18 @@ var (
 	sqlBillingGapOf string
 	//go:embed sql/billing_gap_requested.sql
 	sqlBillingGapRequested string
+	//go:embed sql/billing_import_load_profile_changed.sql
+	sqlImportLoadProfileChanged string
+	//go:embed sql/billing_import_load_profile_check.sql
+	sqlImportLoadProfileCheck string
+	//go:embed sql/billing_import_load_profile_gone.sql
+	sqlImportLoadProfileGone string
+	//go:embed sql/billing_import_load_profile_new.sql
+	sqlImportLoadProfileNew string
+	//go:embed sql/billing_import_load_profile_stage.sql
+	sqlImportLoadProfileStage string
+	//go:embed sql/billing_import_load_profile_write.sql
+	sqlImportLoadProfileWrite string
 	//go:embed sql/billing_import_meter_type_stage.sql
 	sqlImportMeterTypeStage string
 	//go:embed sql/billing_import_meter_type_write.sql
@@ -82,6 +94,8 @@ var (
 	sqlBillingLateInsert string
 	//go:embed sql/billing_late_take.sql
 	sqlBillingLateTake string
+	//go:embed sql/billing_load_profile.sql
+	sqlBillingLoadProfile string
 	//go:embed sql/billing_lock.sql
 	sqlBillingLock string
 	//go:embed sql/billing_members.sql

@@ -34,7 +34,7 @@ var partViews = []string{
 }
 
 // partOpen are the tables that belong to nobody and may be seen by all.
-var partOpen = []string{"setting", "quantity", "detection", "ledger_revision", "meter_type"}
+var partOpen = []string{"setting", "quantity", "detection", "ledger_revision", "meter_type", "load_profile"}
 
 var (
 	//go:embed sql/part_begin.sql

@@ -2,7 +2,7 @@
 // missing, what was estimated and how. No clock, no database, no goroutine: time is an argument, inputs are values.
 //
 // Package office joins it with the store: it looks for gaps each hour, has meters asked, keeps estimates as versions, makes runs, and
-// answers for the API and the command line. Not fed by anything yet is Basis.Profile: load profiles of classes of customers.
+// answers for the API and the command line.
 //
 // # What comes in and goes out
 //

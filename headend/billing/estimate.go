@@ -46,6 +46,7 @@ type Basis struct {
 	Interruptions []headend.Interruption     // of the usage point
 	LikeDays      func(Period) []int64       // measured Wh of the same time of like days, the likest first
 	Profile       func(Period) (int64, bool) // Wh expected of this customer by its class, 0 or more
+	Shape         func(Period) (int64, bool) // parts in which its class uses a known total, 0 or more, without a unit; nil: Profile
 }
 
 // Fill is a series in which gaps are estimated as far as the policy and the basis allow. Measured values and former
@@ -85,6 +86,7 @@ type hole struct {
 	policy     *Estimation
 	lit        []time.Duration // of each interval, with supply
 	anyLit     bool
+	summed     bool // a total is known
 }
 
 func (g *hole) run() []Value { return g.values[g.start:g.end] }
@@ -104,6 +106,7 @@ func (g *hole) fill(dark []Period) {
 		g.anyLit = g.anyLit || lit > 0
 	}
 	if total, ok := g.difference(); ok {
+		g.summed = true
 		g.spread(total)
 		return
 	}

@@ -74,7 +74,11 @@ func (g *hole) likeDays() ([]uint64, bool) {
 }
 
 func (g *hole) profile() ([]uint64, bool) {
-	if !g.policy.Profile || g.basis.Profile == nil {
+	of := g.basis.Profile
+	if g.summed && g.basis.Shape != nil {
+		of = g.basis.Shape
+	}
+	if !g.policy.Profile || of == nil {
 		return nil, false
 	}
 	weights := make([]uint64, len(g.run()))
@@ -82,7 +86,7 @@ func (g *hole) profile() ([]uint64, bool) {
 		if g.lit[i] == 0 {
 			continue
 		}
-		wh, ok := g.basis.Profile(v.Period)
+		wh, ok := of(v.Period)
 		if !ok || wh < 0 || wh >= mostWeight {
 			return nil, false
 		}

@@ -39,6 +39,17 @@ func TestMultipliers(t *testing.T) {
 	}
 }
 
+func TestLoadProfiles(t *testing.T) {
+	got, err := collect(t, importer.LoadProfiles(strings.NewReader("class,day,slot,share\n*,saturday,23:30,0.000125\n"), importer.Format{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []headend.Line[headend.LoadProfileSlot]{{Number: 2, ID: "*", Row: headend.LoadProfileSlot{Class: "*", Day: "saturday", From: 23*time.Hour + 30*time.Minute, Share: 125}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // refusals are the reasons of refused lines of a file of one kind, given without its header.
 func refusals[Row any](t *testing.T, lines iter.Seq2[headend.Line[Row], error]) (reasons []string) {
 	t.Helper()
@@ -56,6 +67,7 @@ func TestLinesOfBillingThatCannotBeUsed(t *testing.T) {
 	types := "model,digits,unit_wh,max_w,every,tolerance,registers,nominal_v,rated_a\n"
 	ratios := "usage_point,multiplier,from,to\n"
 	noted := "device,time,register,wh\n"
+	load := "class,day,slot,share\n"
 	for line, want := range map[string]string{
 		types + "DT,19,,,30m,,,,":              "digits \"19\" is not a whole number from 0 to 18",
 		types + "DT,six,,,30m,,,,":             "digits \"six\" is not a whole number",
@@ -74,6 +86,16 @@ func TestLinesOfBillingThatCannotBeUsed(t *testing.T) {
 		ratios + "U1,\"1,5\",,":                "write decimals with a point",
 		ratios + "U1,40/0,,":                   "is not a ratio above 0",
 		ratios + "U1,40,2026-02-01,2026-01-01": "to 2026-01-01 is not after from",
+		load + ",workday,00:00,1":              "class is empty",
+		load + "home,workday,00:00,1":          "class \"home\": usage points have no class that a profile could be for; write *",
+		load + "*,weekday,00:00,1":             "day \"weekday\" is none of workday, saturday, sunday",
+		load + "*,workday,24:00,1":             "slot \"24:00\" is not a local time of day",
+		load + "*,workday,7:00,1":              "slot \"7:00\" is not a local time of day",
+		load + "*,workday,00:00,":              "share \"\" is not a number from 0 to 1000000",
+		load + "*,workday,00:00,-1":            "share \"-1\" is not a number",
+		load + "*,workday,00:00,1000000.1":     "share \"1000000.1\" is not a number",
+		load + "*,workday,00:00,0.0000001":     "at most six decimals",
+		load + "*,workday,00:00,\"0,5\"":       "write decimals with a point",
 		noted + "M1,,import_wh,5":              "time is empty",
 		noted + "M1,2026-01-01,v1,5":           "is no energy register",
 		noted + "M1,2026-01-01,import_wh,":     "wh is empty",
@@ -87,6 +109,8 @@ func TestLinesOfBillingThatCannotBeUsed(t *testing.T) {
 			reasons = refusals(t, importer.MeterTypes(strings.NewReader(line+"\n"), importer.Format{}))
 		case strings.HasPrefix(line, ratios):
 			reasons = refusals(t, importer.Multipliers(strings.NewReader(line+"\n"), importer.Format{}))
+		case strings.HasPrefix(line, load):
+			reasons = refusals(t, importer.LoadProfiles(strings.NewReader(line+"\n"), importer.Format{}))
 		default:
 			reasons = refusals(t, importer.NotedRegisters(strings.NewReader(line+"\n"), importer.Format{}))
 		}

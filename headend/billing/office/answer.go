@@ -111,7 +111,11 @@ func (o *Office) Account(ctx context.Context, usagePoint string, q headend.Quant
 		if err != nil {
 			return err
 		}
-		files, err := o.files(ctx, b, o.models(types), points, wanted{period: p, quantities: []headend.Quantity{q}, evidence: true})
+		m, err := o.estimating(ctx, b, types)
+		if err != nil {
+			return err
+		}
+		files, err := o.files(ctx, b, m, points, wanted{period: p, quantities: []headend.Quantity{q}, evidence: true})
 		if err != nil {
 			return err
 		}

@@ -196,7 +196,10 @@ func (o *Office) estimate(ctx context.Context, k headend.BillingKeeper, gaps []o
 	if err != nil {
 		return nil, err
 	}
-	m := o.models(types)
+	m, err := o.estimating(ctx, k, types)
+	if err != nil {
+		return nil, err
+	}
 	var changes []headend.GapChange
 	for i := range gaps { // one by one: each has its own time, and they are few
 		done, err := o.estimateOne(ctx, k, m, &gaps[i])

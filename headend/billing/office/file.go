@@ -24,6 +24,7 @@ type file struct {
 	supply    billing.Supply
 	kind      *headend.MeterType // of the meter at the end
 	schedule  billing.Schedule
+	load      *billing.LoadProfile // of its class; nil: not known
 	registers map[headend.Quantity]map[headend.DeviceID][]billing.Point
 	repeats   map[headend.Quantity][]billing.Repeat
 	arrivals  map[headend.Quantity][]billing.Arrival // within the period
@@ -136,7 +137,7 @@ func (o *Office) newFile(m *models, p *headend.BilledPoint, w wanted) *file {
 	for _, x := range p.Multipliers {
 		f.supply.Multipliers = append(f.supply.Multipliers, billing.Multiplier{Numerator: x.Numerator, Denominator: x.Denominator, From: x.From, To: x.To})
 	}
-	f.schedule = m.schedule(f.kind)
+	f.schedule, f.load = m.schedule(f.kind), m.load
 	return f
 }
 
@@ -212,8 +213,12 @@ func (f *file) values(m *billing.Metering) ([]billing.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		values = f.office.options.Settings.Estimation.Fill(values, billing.Basis{Schedule: f.schedule, Register: m, Interruptions: f.rows,
-			LikeDays: billing.LikeDays(append(history, values...), f.office.zone, billing.Week(f.office.zone))})
+		history = append(history, values...)
+		basis := billing.Basis{Schedule: f.schedule, Register: m, Interruptions: f.rows, LikeDays: billing.LikeDays(history, f.office.zone, billing.Week(f.office.zone))}
+		if f.load != nil && m.Quantity == headend.ImportWh { // a profile is of what customers use, over all tariffs
+			basis.Profile, basis.Shape = f.load.Expected(history), f.load.Weight
+		}
+		values = f.office.options.Settings.Estimation.Fill(values, basis)
 	}
 	inside := values[:0]
 	for _, v := range values {

@@ -44,7 +44,10 @@ func (o *Office) fillSome(ctx context.Context, k headend.BillingKeeper) (more bo
 	if err != nil {
 		return false, err
 	}
-	m := o.models(types)
+	m, err := o.estimating(ctx, k, types)
+	if err != nil {
+		return false, err
+	}
 	const margin = 6 * time.Hour // the widest tolerance there is
 	meters := map[int32]billing.Period{}
 	for _, l := range late {

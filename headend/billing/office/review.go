@@ -91,7 +91,10 @@ func (o *Office) validateSome(ctx context.Context, day billing.Period, after str
 		if err != nil {
 			return err
 		}
-		m := o.models(types)
+		m, err := o.estimating(ctx, b, types)
+		if err != nil {
+			return err
+		}
 		var quantities []headend.Quantity
 		for _, t := range append([]headend.MeterType{*m.of("")}, types...) {
 			for _, q := range t.Registers {

@@ -154,7 +154,11 @@ func (o *Office) write(ctx context.Context, run headend.BillingRun, b headend.Bi
 	if err != nil {
 		return result, err
 	}
-	m, done := o.models(types), 0
+	m, err := o.estimating(ctx, b, types)
+	if err != nil {
+		return result, err
+	}
+	done := 0
 	organisations := map[string]bool{}
 	for after := ""; ; {
 		points, err := b.Points(ctx, run.Set, after, pointsAtOnce)

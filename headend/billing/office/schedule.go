@@ -1,6 +1,8 @@
 package office
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,29 @@ type models struct {
 	office *Office
 	types  map[string]*headend.MeterType
 	order  []string
+	load   *billing.LoadProfile // of all usage points; nil: none was brought in
+}
+
+// estimating are the models with what estimates need beside them.
+func (o *Office) estimating(ctx context.Context, b headend.BillingSnapshot, types []headend.MeterType) (*models, error) {
+	slots, err := b.LoadProfiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := o.models(types)
+	days := map[string][]int64{}
+	for _, s := range slots {
+		if s.Class == headend.AllClasses {
+			days[s.Day] = append(days[s.Day], s.Share)
+		}
+	}
+	if len(days) == 0 {
+		return m, nil
+	}
+	if m.load, err = billing.NewLoadProfile(o.zone, days); err != nil {
+		return nil, fmt.Errorf("load profile of class %s: %w; bring it in again with headend import load-profiles", headend.AllClasses, err)
+	}
+	return m, nil
 }
 
 func (o *Office) models(types []headend.MeterType) *models {

@@ -1,0 +1,1 @@
+DELETE FROM load_profile WHERE class IN (SELECT id FROM import_line)

@@ -1,0 +1,1 @@
+SELECT class, day, minute, share FROM load_profile ORDER BY class, day, minute
