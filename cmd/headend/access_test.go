@@ -96,7 +96,10 @@ func TestWhatTheCommandLineWritesIsInTheTrail(t *testing.T) {
 	if status, out, errs := command(t, environment, "close-period", "2026-01", "--organisation", "D9", "--by", "Lan"); status != exitFailed {
 		t.Fatalf("an organisation that there is not: %d %s%s", status, out, errs)
 	}
-	_, out, _ := command(t, environment, "audit", "export")
+	status, out, errs := command(t, environment, "audit", "export")
+	if status != exitDone {
+		t.Fatalf("audit export: %d %s", status, errs)
+	}
 	type entry struct{ Who, Role, From, What, Target, Before, After string }
 	var found []entry
 	for line := range strings.Lines(out) {
